@@ -1,0 +1,3 @@
+"""From two crystals to a transport verdict: solid-solid battery interfaces as one workflow."""
+
+__version__ = "0.1.0"

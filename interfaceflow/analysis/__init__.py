@@ -1,0 +1,1 @@
+"""Energetics and transport: pure functions on arrays."""

@@ -1,0 +1,1 @@
+"""Units, errors, labels, files and provenance: what every other room stands on."""

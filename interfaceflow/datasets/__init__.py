@@ -1,0 +1,1 @@
+"""Training configurations: ladders, splits, extended XYZ files."""

@@ -1,0 +1,1 @@
+"""Molecular dynamics in LAMMPS: inputs, segments, trajectories, melting."""

@@ -1,0 +1,1 @@
+"""Makers that only wire jobs together."""

@@ -1,0 +1,1 @@
+"""Thin jobs: unpack, call one science function, return a Doc."""

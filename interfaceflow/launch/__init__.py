@@ -1,0 +1,1 @@
+"""Where flows run: embedded launchpad, run, status, rerun."""

@@ -1,0 +1,1 @@
+"""Interatomic potentials and the mlp contract they are driven through."""

@@ -1,0 +1,1 @@
+"""Reference calculations: levels of theory, calculators, relaxations, labels."""

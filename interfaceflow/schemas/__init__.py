@@ -1,0 +1,1 @@
+"""Settings and Docs: one meaning and unit per field."""

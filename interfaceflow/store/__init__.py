@@ -1,0 +1,1 @@
+"""Docs in and out of maggma, and the query API."""

@@ -1,0 +1,1 @@
+"""Crystals, slabs, interfaces and production cells that check themselves."""
