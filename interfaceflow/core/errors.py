@@ -1,11 +1,11 @@
 """Errors a user can meet, and the near-miss names they suggest.
 
-    InterfaceflowError           anything this package raises on purpose
-    ├── UserInputError           the input is wrong; nothing was computed (exit code 2)
-    │   ├── DataFileError        a file is truncated, damaged or of another kind
-    │   └── ProjectLockedError   another process holds the project folder
-    ├── ExternalProgramError     a program we called did not do what it was asked
-    └── CalculationError         a calculation ran and gave nothing usable
+InterfaceflowError           anything this package raises on purpose
+├── UserInputError           the input is wrong; nothing was computed (exit code 2)
+│   ├── DataFileError        a file is truncated, damaged or of another kind
+│   └── ProjectLockedError   another process holds the project folder
+├── ExternalProgramError     a program we called did not do what it was asked
+└── CalculationError         a calculation ran and gave nothing usable
 """
 
 from __future__ import annotations

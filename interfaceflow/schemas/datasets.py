@@ -1,0 +1,78 @@
+"""Docs of training data and potentials."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from interfaceflow.core.files import FileRef
+from interfaceflow.schemas.base import Doc, quantity
+
+
+class QuarantinedLabel(BaseModel):
+    """A configuration whose label was not trusted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(description="Where the configuration came from")
+    reason: str = Field(description="Why its label was refused")
+
+
+class DatasetDoc(Doc):
+    """Labelled configurations: extended XYZ files, energies in eV, forces in eV/Å, stress in eV/Å3 (ASE's sign)."""
+
+    training: FileRef = Field(description="Extended XYZ file of the training configurations")
+    held_out: FileRef = Field(description="Extended XYZ file of the held-out configurations, other trajectories")
+    n_training: int = Field(ge=1, description="Training configurations")
+    n_held_out: int = Field(ge=0, description="Held-out configurations")
+    species: tuple[str, ...] = Field(description="Elements, in the order of the potential's types")
+    min_distances_A: dict[str, float] = Field(description="Smallest distance by pair, as 'Cl-Li' [Å]")
+    quarantined: tuple[QuarantinedLabel, ...] = Field(default=(), description="Labels that were refused")
+    level_of_theory: str = Field(description="Name of the level of theory")
+    physics_hash: str = Field(description="SHA-256 of its physics; one dataset has one")
+
+
+class FitErrors(BaseModel):
+    """Errors of a potential on a set of configurations."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_configurations: int = Field(ge=0, description="Configurations compared")
+    energy_rmse_meV_atom: float = quantity("meV/atom", "Root mean square energy error", ge=0)
+    energy_mae_meV_atom: float = quantity("meV/atom", "Mean absolute energy error", ge=0)
+    force_rmse_eV_A: float = quantity("eV/Å", "Root mean square error of force components", ge=0)
+    force_mae_eV_A: float = quantity("eV/Å", "Mean absolute error of force components", ge=0)
+    force_rmse_by_species_eV_A: dict[str, float] = Field(description="The same by element [eV/Å]")
+    stress_rmse_GPa: float = quantity("GPa", "Root mean square error of stress components", ge=0)
+
+
+class PotentialDoc(Doc):
+    """A fitted moment tensor potential with its active set."""
+
+    file: FileRef = Field(description=".almtp file with the selection state")
+    species: tuple[str, ...] = Field(description="Elements, in the order of the potential's types")
+    level: int = Field(description="MTP level")
+    cutoff_radius_A: float = quantity("Å", "Cutoff radius", gt=0)
+    n_training: int = Field(ge=1, description="Configurations it was trained on")
+    dataset_sha256: str = Field(description="SHA-256 of the training file")
+    training_errors: FitErrors = Field(description="Errors on the training set")
+    held_out_errors: FitErrors = Field(description="Errors on the held-out set")
+    iterations: int = Field(ge=0, description="Iterations of the fit")
+    final_loss: float = Field(description="Loss as the engine prints it")
+    warm_start: bool = Field(description="Whether the fit went on from a trained potential")
+    min_distances_A: dict[str, float] = Field(description="Smallest distance by pair in the training set [Å]")
+    engine: Literal["built-in", "mlip-3"] = Field(description="Engine that fitted it")
+    physics_hash: str = Field(description="SHA-256 of the physics of its labels")
+
+
+class ParityDoc(Doc):
+    """Held-out configurations: reference against potential."""
+
+    errors: FitErrors = Field(description="Errors on the held-out set")
+    errors_by_temperature: dict[str, FitErrors] = Field(default_factory=dict, description="The same by temperature [K]")
+    arrays: FileRef = Field(
+        description="NumPy archive: energy_reference, energy_potential [eV/atom], "
+        "force_reference, force_potential [eV/Å], force_species"
+    )
+    potential_sha256: str = Field(description="SHA-256 of the potential")

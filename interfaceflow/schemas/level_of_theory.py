@@ -1,0 +1,32 @@
+"""A level of theory: which engine labels configurations, and with what physics."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import Field
+
+from interfaceflow.schemas.base import Settings
+
+
+class ChgnetSettings(Settings):
+    """CHGNet, a pretrained universal potential whose weights are in its wheel: works offline."""
+
+    engine: Literal["chgnet"] = Field(description="Which engine")
+    weights: Literal["0.3.0"] = Field(default="0.3.0", description="Version of the pretrained weights")
+
+
+class LevelOfTheory(Settings):
+    """A named level of theory, as in ``configs/levels_of_theory/<name>.yaml``."""
+
+    name: str = Field(description="Name of the level of theory")
+    description: str = Field(description="What it is, in one line")
+    physics: ChgnetSettings = Field(description="Everything that changes a label, and nothing else")
+
+    @property
+    def physics_hash(self) -> str:
+        """SHA-256 of the physics: labels with different hashes never share a training set."""
+        text = json.dumps(self.physics.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()

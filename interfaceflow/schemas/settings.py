@@ -1,0 +1,222 @@
+"""Everything a recipe's config file may say, with units and ranges."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from interfaceflow.schemas.base import Settings, quantity
+
+
+def _check_miller(indices: tuple[int, int, int]) -> tuple[int, int, int]:
+    if indices == (0, 0, 0):
+        raise ValueError("Miller indices 0 0 0 name no plane; give for example [1, 1, 0]")
+    return indices
+
+
+MillerIndices = Annotated[tuple[int, int, int], AfterValidator(_check_miller)]
+Temperature = Annotated[float, Field(gt=0, le=5000, json_schema_extra={"unit": "K"})]
+Strain = Annotated[float, Field(gt=-0.3, lt=0.3, json_schema_extra={"unit": "1"})]
+
+
+class CrystalSettings(Settings):
+    """One of the two crystals."""
+
+    cif: str = Field(description="CIF file, beside the config or in the installed recipe's structures/")
+    miller: MillerIndices = Field(description="Surface that meets the other crystal, as Miller indices")
+
+
+class SlabSettings(Settings):
+    """Slabs for surface energies."""
+
+    n_layers: tuple[int, ...] = Field(
+        default=(5, 7, 9), min_length=2, description="Numbers of layers; the surface energy is the intercept over them"
+    )
+    vacuum_A: float = quantity("Å", "Vacuum between a slab and its image", default=15.0, ge=5, le=50)
+
+
+class InterfaceSettings(Settings):
+    """Lattice match and the two-interface cell."""
+
+    max_area_A2: float = quantity("Å2", "Largest area of the matched cell", default=120.0, gt=0, le=2000)
+    max_strain: float = quantity("1", "Largest principal strain, all of it on the metal", default=0.05, gt=0, le=0.2)
+    max_atoms: int = Field(default=120, ge=4, le=2000, description="Largest number of atoms in the matched cell")
+    metal_thickness_A: float = quantity("Å", "Least thickness of the metal", default=12.0, ge=4, le=100)
+    binary_thickness_A: float = quantity("Å", "Least thickness of the binary", default=10.0, ge=4, le=100)
+    min_distance_A: float = quantity("Å", "Least distance between atoms of the two crystals", default=2.0, ge=1, le=4)
+
+
+class ProductionCellSettings(Settings):
+    """The large cell for production MD."""
+
+    target_atoms: int = Field(default=1000, ge=50, le=200_000, description="Wanted number of atoms before vacancies")
+    vacancy_species: str = Field(default="Li", description="Element of which atoms are removed")
+    vacancy_fraction: float = quantity(
+        "1", "Share of that element's atoms to remove, all from the interface region", default=0.01, ge=0, le=0.2
+    )
+    interface_region_width_A: float = quantity(
+        "Å", "Atoms this near to an interface plane are in region 'interface'", default=4.0, gt=0, le=30
+    )
+
+
+class StructuresSettings(Settings):
+    """The two crystals and the cells built from them."""
+
+    metal: CrystalSettings = Field(description="The metal; it takes all of the strain")
+    binary: CrystalSettings = Field(description="The binary compound; it keeps its bulk in-plane vectors")
+    slabs: SlabSettings = Field(default=SlabSettings(), description="Slabs for surface energies")
+    interface: InterfaceSettings = Field(default=InterfaceSettings(), description="The two-interface cell")
+    production_cell: ProductionCellSettings = Field(
+        default=ProductionCellSettings(), description="The large cell for production MD"
+    )
+
+
+class ReferenceSettings(Settings):
+    """The reference calculation that labels configurations."""
+
+    level_of_theory: str = Field(default="chgnet", description="Name of a file in configs/levels_of_theory/")
+    force_tolerance_eV_A: float = quantity("eV/Å", "Relaxations stop at this largest force", default=0.03, gt=0, le=1)
+    max_steps: int = Field(default=300, ge=1, le=100_000, description="Relaxations give up after this many steps")
+    n_workers: int = Field(default=2, ge=1, le=1024, description="Processes that label at the same time")
+
+
+class ReferenceTrajectorySettings(Settings):
+    """One family of short reference MD runs: a cell, over temperatures and strains."""
+
+    cell: Literal["interface", "metal", "binary"] = Field(description="Which cell is run")
+    n_atoms: int = Field(default=64, ge=1, le=2000, description="Bulk cells are repeated to about this many atoms")
+    temperatures_K: tuple[Temperature, ...] = Field(min_length=1, description="Temperatures of the training runs [K]")
+    held_out_temperatures_K: tuple[Temperature, ...] = Field(
+        default=(), description="Temperatures of runs that are only for testing [K]"
+    )
+    strains: tuple[Strain, ...] = Field(
+        default=(0.0,),
+        min_length=1,
+        description="Strains, isotropic for bulk and along the normal for the interface [1]",
+    )
+    n_steps: int = Field(default=60, ge=1, le=1_000_000, description="MD steps of each run")
+    sample_every: int = Field(default=6, ge=1, description="A configuration is kept every so many steps")
+
+
+class TrainingSetSettings(Settings):
+    """The training set before active learning."""
+
+    timestep_fs: float = quantity("fs", "Time step of reference MD", default=2.0, gt=0, le=5)
+    trajectories: tuple[ReferenceTrajectorySettings, ...] = Field(min_length=1, description="What is run")
+
+    @model_validator(mode="after")
+    def _held_out_exists(self) -> Self:
+        if not any(trajectory.held_out_temperatures_K for trajectory in self.trajectories):
+            raise ValueError(
+                "no trajectory has held_out_temperatures_K, so there would be nothing to test the potential on; "
+                "give at least one"
+            )
+        return self
+
+
+class PotentialSettings(Settings):
+    """The moment tensor potential and how it is fitted."""
+
+    level: Literal[2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28] = Field(default=8, description="MTP level")
+    cutoff_radius_A: float = quantity("Å", "Cutoff radius", default=5.0, ge=2, le=12)
+    radial_basis_size: int = Field(default=8, ge=2, le=20, description="Chebyshev polynomials per radial function")
+    energy_weight: float = quantity("1", "Weight of energies in the loss", default=1.0, ge=0)
+    force_weight: float = quantity("1", "Weight of forces in the loss", default=0.01, ge=0)
+    stress_weight: float = quantity("1", "Weight of stresses in the loss", default=0.001, ge=0)
+    max_iterations: int = Field(default=200, ge=1, le=100_000, description="Iterations of the first fit")
+    max_retraining_iterations: int = Field(
+        default=60, ge=1, le=100_000, description="Iterations of a fit that goes on from a trained potential"
+    )
+    mlp: str | None = Field(
+        default=None, description="Path of a site's MLIP-3 binary; the built-in engine where it is not given"
+    )
+
+
+class LearningCellSettings(Settings):
+    """One MD run of every learning round."""
+
+    cell: Literal["interface", "interface_with_vacancies", "metal"] = Field(description="Which cell is run")
+    temperature_K: Temperature = Field(description="Temperature [K]")
+
+
+class LearningSettings(Settings):
+    """Active learning on the fly."""
+
+    select_threshold: float = quantity(
+        "1", "Frames with a larger extrapolation grade are candidates", default=1.5, ge=1
+    )
+    break_threshold: float = quantity("1", "MD stops at this extrapolation grade", default=10.0, gt=1)
+    cells: tuple[LearningCellSettings, ...] = Field(min_length=1, description="MD runs of every round")
+    metal_cell_atoms: int = Field(default=128, ge=16, le=2000, description="Atoms of the metal learning cell, about")
+    duration_ps: float = quantity("ps", "Time each run has to last without a break", default=20.0, gt=0)
+    timestep_fs: float = quantity("fs", "Time step", default=2.0, gt=0, le=5)
+    max_rounds: int = Field(default=8, ge=1, le=1000, description="The loop gives up after this many rounds")
+    max_labels_per_round: int = Field(default=16, ge=1, le=10_000, description="Largest number of labels in a round")
+
+    @model_validator(mode="after")
+    def _thresholds_in_order(self) -> Self:
+        if self.break_threshold <= self.select_threshold:
+            raise ValueError(
+                f"break_threshold ({self.break_threshold}) must be larger than select_threshold "
+                f"({self.select_threshold}); the usual pair is 10 and 1.5"
+            )
+        return self
+
+
+class MeltingPointSettings(Settings):
+    """Detection of the metal's melting point by two-phase coexistence."""
+
+    lowest_K: Temperature = Field(default=250.0, description="The bracket starts here [K]")
+    highest_K: Temperature = Field(default=750.0, description="The bracket ends here [K]")
+    resolution_K: float = quantity("K", "The bracket is narrowed to this width", default=40.0, gt=0, le=500)
+    n_atoms: int = Field(default=400, ge=100, le=100_000, description="Atoms of the coexistence cell, about")
+    duration_ps: float = quantity("ps", "Time given to each temperature", default=20.0, gt=0)
+
+    @model_validator(mode="after")
+    def _bracket_in_order(self) -> Self:
+        if self.highest_K <= self.lowest_K:
+            raise ValueError(f"highest_K ({self.highest_K}) must be above lowest_K ({self.lowest_K})")
+        return self
+
+
+class ProductionSettings(Settings):
+    """Production MD."""
+
+    fractions_of_melting_point: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        default=(0.7, 0.8, 0.9),
+        min_length=3,
+        description="Temperatures, as shares of the melting point that the potential gives the metal [1]",
+    )
+    timestep_fs: float = quantity("fs", "Time step", default=2.0, gt=0, le=5)
+    ramp_ps: float = quantity("ps", "Heating from a low temperature", default=2.0, gt=0)
+    equilibration_ps: float = quantity("ps", "Equilibration with the normal stress relaxed", default=5.0, gt=0)
+    production_ps: float = quantity("ps", "Production at constant cell", default=50.0, gt=0)
+    segment_ps: float = quantity("ps", "Length of a segment, each with a restart file", default=25.0, gt=0)
+    frame_interval_ps: float = quantity("ps", "Time between stored frames", default=0.1, gt=0)
+    grade_every: int = Field(default=10, ge=1, description="The extrapolation grade is computed every so many steps")
+    n_ranks: int = Field(default=2, ge=1, le=4096, description="MPI ranks of one run")
+
+
+class AnalysisSettings(Settings):
+    """Transport analysis."""
+
+    mobile_species: str = Field(default="Li", description="Element whose diffusion is asked for")
+    hop_length_A: float = quantity("Å", "Length of one hop, for counting effective hops", default=2.5, gt=0, le=10)
+    confidence: float = quantity("1", "Coverage of the stated intervals", default=0.68, gt=0.5, lt=1)
+
+
+class RecipeSettings(Settings):
+    """A whole config file."""
+
+    recipe: Literal["decomposition_interfaces"] = Field(description="Name of the recipe")
+    title: str = Field(min_length=1, max_length=120, description="Shown in the report and in status")
+    seed: int = Field(default=1, ge=0, le=2**31 - 1, description="Every random number follows from it")
+    structures: StructuresSettings = Field(description="The two crystals and the cells built from them")
+    reference: ReferenceSettings = Field(default=ReferenceSettings(), description="The reference calculation")
+    training_set: TrainingSetSettings = Field(description="The training set before active learning")
+    potential: PotentialSettings = Field(default=PotentialSettings(), description="The potential and its fit")
+    learning: LearningSettings = Field(description="Active learning on the fly")
+    melting_point: MeltingPointSettings = Field(default=MeltingPointSettings(), description="Melting of the metal")
+    production: ProductionSettings = Field(default=ProductionSettings(), description="Production MD")
+    analysis: AnalysisSettings = Field(default=AnalysisSettings(), description="Transport analysis")

@@ -1,0 +1,42 @@
+"""A flow's results as Python objects: what the report and the query API read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from interfaceflow.schemas.base import Doc
+from interfaceflow.schemas.settings import RecipeSettings
+
+D = TypeVar("D", bound=Doc)
+
+
+@dataclass(frozen=True)
+class StoredDoc:
+    """A Doc with the job that made it."""
+
+    uuid: str
+    index: int
+    job_name: str
+    completed_on: str
+    doc: Doc
+
+
+@dataclass(frozen=True)
+class FlowResults:
+    """Everything a flow has stored so far, in order of completion."""
+
+    flow_uuid: str
+    title: str
+    settings: RecipeSettings
+    config_sha256: str
+    docs: tuple[StoredDoc, ...]
+
+    def all_of(self, kind: type[D]) -> list[D]:
+        """Return all Docs of one class, in order of completion."""
+        return [stored.doc for stored in self.docs if isinstance(stored.doc, kind)]
+
+    def last_of(self, kind: type[D]) -> D | None:
+        """Return the newest Doc of one class, or nothing."""
+        found = self.all_of(kind)
+        return found[-1] if found else None
