@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from ase import Atoms
-from jobflow import CURRENT_JOB
+from jobflow.core.state import CURRENT_JOB
 
 from interfaceflow.core.files import PROJECT_FOLDER, FileRef, project_root
 from interfaceflow.core.formats.structure_file import read_structure, write_structure

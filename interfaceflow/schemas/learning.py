@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from interfaceflow.core.files import FileRef
 from interfaceflow.schemas.base import Doc, quantity
 from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc, QuarantinedLabel
 from interfaceflow.schemas.structures import StructureFile
@@ -25,9 +26,7 @@ class LearningRunDoc(BaseModel):
     reason: str | None = Field(default=None, description="What stopped it")
     largest_grade: float = quantity("1", "Largest extrapolation grade seen", ge=0)
     n_candidates: int = Field(ge=0, description="Frames above the select threshold")
-    last_safe: StructureFile = Field(
-        description="Last frame below the select threshold; the next round goes on from it"
-    )
+    last_safe: StructureFile = Field(description="Last frame below the select threshold, to go on from")
 
 
 class LearningRoundDoc(Doc):
@@ -43,3 +42,38 @@ class LearningRoundDoc(Doc):
     quarantined: tuple[QuarantinedLabel, ...] = Field(default=(), description="Labels that were refused")
     dataset: DatasetDoc = Field(description="The dataset after the round")
     potential: PotentialDoc = Field(description="The potential after the round")
+
+
+class LearningStart(BaseModel):
+    """Where one MD run of a round starts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cell: str = Field(description="Which cell is run")
+    temperature_K: float = quantity("K", "Temperature", gt=0)
+    structure: StructureFile = Field(description="Configuration to start from, with velocities if it goes on")
+
+
+class ExplorationDoc(Doc):
+    """The MD runs of one round, before selection."""
+
+    round_index: int = Field(ge=0, description="From 0")
+    runs: tuple[LearningRunDoc, ...] = Field(description="The round's MD runs")
+    candidates: FileRef | None = Field(description="Extended XYZ file of the frames above the select threshold")
+    n_candidates: int = Field(ge=0, description="Candidate frames")
+    largest_grade: float = quantity("1", "Largest grade of the round", ge=0)
+
+
+class SelectionDoc(Doc):
+    """Frames chosen for labelling."""
+
+    frames: FileRef | None = Field(description="Extended XYZ file of the chosen frames; absent when none was chosen")
+    n_selected: int = Field(ge=0, description="Frames chosen")
+
+
+class LabelsDoc(Doc):
+    """Labels of the chosen frames."""
+
+    configurations: FileRef | None = Field(description="Extended XYZ file of the trusted labels; absent when none")
+    n_labels: int = Field(ge=0, description="Labels that were trusted")
+    quarantined: tuple[QuarantinedLabel, ...] = Field(default=(), description="Labels that were refused")

@@ -93,7 +93,7 @@ class ReferenceTrajectorySettings(Settings):
     strains: tuple[Strain, ...] = Field(
         default=(0.0,),
         min_length=1,
-        description="Strains, isotropic for bulk and along the normal for the interface [1]",
+        description="Strains: isotropic for bulk, along the normal for the interface [1]",
     )
     n_steps: int = Field(default=60, ge=1, le=1_000_000, description="MD steps of each run")
     sample_every: int = Field(default=6, ge=1, description="A configuration is kept every so many steps")
@@ -143,9 +143,7 @@ class LearningCellSettings(Settings):
 class LearningSettings(Settings):
     """Active learning on the fly."""
 
-    select_threshold: float = quantity(
-        "1", "Frames with a larger extrapolation grade are candidates", default=1.5, ge=1
-    )
+    select_threshold: float = quantity("1", "Frames with a larger grade are candidates", default=1.5, ge=1)
     break_threshold: float = quantity("1", "MD stops at this extrapolation grade", default=10.0, gt=1)
     cells: tuple[LearningCellSettings, ...] = Field(min_length=1, description="MD runs of every round")
     metal_cell_atoms: int = Field(default=128, ge=16, le=2000, description="Atoms of the metal learning cell, about")

@@ -36,6 +36,8 @@ def read_structure(path: Path) -> Atoms:
     """
     try:
         atoms = read(path, index=0, format="extxyz")
+        if not isinstance(atoms, Atoms):
+            raise TypeError("holds several structures")
     except FileNotFoundError:
         raise DataFileError(f"{path}: no such file") from None
     except Exception as error:
