@@ -1,0 +1,32 @@
+"""When the learning loop has learned enough, and when it gives up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from interfaceflow.schemas.learning import LearningStatus
+
+
+def decide_status(broke: Sequence[bool], *, round_index: int, max_rounds: int) -> LearningStatus:
+    """Tell how a learning round ended.
+
+    It has converged when every run of the round lasted the asked-for time without a break,
+    under one and the same potential.
+
+    Parameters
+    ----------
+    broke
+        For every MD run of the round, whether it was stopped before its time.
+    round_index
+        Number of the round, from 0.
+    max_rounds
+        Largest number of rounds.
+
+    Returns
+    -------
+    status
+        ``"converged"``, ``"max_rounds"`` if the loop has to give up after this round, else ``"learning"``.
+    """
+    if not any(broke):
+        return "converged"
+    return "max_rounds" if round_index + 1 >= max_rounds else "learning"

@@ -1,0 +1,85 @@
+"""Flow: a moment tensor potential that knows where it may be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jobflow import Flow, Job, Maker, OutputReference
+
+from interfaceflow.flows.category import with_category
+from interfaceflow.jobs.datasets import sample_training_set
+from interfaceflow.jobs.learning import build_learning_starts, explore
+from interfaceflow.jobs.potentials import evaluate_potential, train_potential
+from interfaceflow.schemas.learning_plan import LearningPlan
+
+
+@dataclass
+class PotentialLearningMaker(Maker):
+    """Sample a training set, fit a potential, and let MD find what it does not know yet.
+
+    1. ``sample training set``: short reference MD over temperatures and strains
+    2. ``train potential``: the first fit
+    3. ``learning starts``: the cells and temperatures of every round
+    4. ``explore round 0``: guarded MD; where it breaks, the job replaces itself by ``select``, ``label``,
+       ``retrain`` and ``explore round 1``, and so on, until a round ends without a break
+    5. ``evaluate potential``: parity on configurations the fit never saw
+
+    Attributes
+    ----------
+    plan
+        Settings of sampling, fitting and learning.
+
+    Examples
+    --------
+    >>> PotentialLearningMaker(plan=plan).make(metal, binary, relaxed, interface)  # doctest: +SKIP
+    """
+
+    name: str = "potential learning"
+    plan: LearningPlan = field(kw_only=True)
+
+    def make(
+        self,
+        metal: OutputReference,
+        binary: OutputReference,
+        relaxed: OutputReference,
+        interface: OutputReference,
+    ) -> Flow:
+        """Make the flow; its output is the reference to the last ``LearningRoundDoc``.
+
+        Parameters
+        ----------
+        metal, binary, relaxed
+            References to the RelaxationDocs of both bulk crystals and of the interface.
+        interface
+            Reference to the InterfaceDoc.
+        """
+        plan = self.plan
+        sampling = with_category(
+            sample_training_set(
+                metal, binary, relaxed, plan.training_set, plan.level, plan.reference, plan.seed
+            ),
+            "dft",
+        )
+        training = with_category(train_potential(sampling.output, plan.potential, plan.seed), "cpu")
+        starts = with_category(build_learning_starts(metal, interface, relaxed, plan), "light")
+        exploring = first_exploration(sampling.output, training.output, starts.output, plan)
+        evaluation = with_category(evaluate_potential(exploring.output.dataset, exploring.output.potential), "cpu")
+        for job, name in (
+            (sampling, "sample training set"),
+            (training, "train potential"),
+            (starts, "learning starts"),
+            (evaluation, "evaluate potential"),
+        ):
+            job.name = name
+        return Flow(
+            [sampling, training, starts, exploring, evaluation], output=exploring.output, name=self.name
+        )
+
+
+def first_exploration(
+    dataset: OutputReference, potential: OutputReference, starts: OutputReference, plan: LearningPlan
+) -> Job:
+    """Return the job that begins the learning loop."""
+    job = with_category(explore(dataset, potential, starts, plan, 0), "cpu")
+    job.name = "explore round 0"
+    return job

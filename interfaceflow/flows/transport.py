@@ -1,0 +1,85 @@
+"""Flow: production MD and what lithium does in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jobflow import Flow, Maker, OutputReference
+
+from interfaceflow.flows.category import with_category
+from interfaceflow.jobs.dynamics import detect_melting_point, run_production
+from interfaceflow.jobs.structures import build_production_cell
+from interfaceflow.jobs.transport import analyse_transport, fit_arrhenius
+from interfaceflow.schemas.settings import RecipeSettings
+
+
+@dataclass
+class TransportMaker(Maker):
+    """Run production MD below the metal's melting point and turn it into diffusivities.
+
+    1. ``production cell``: the interface repeated to about a thousand atoms, with vacancies
+    2. ``melting point``: where the potential melts the metal
+    3. ``production at ... of melting``: one run a temperature, in segments
+    4. ``transport at ... of melting``: mean square displacements and diffusivities
+    5. ``arrhenius``: activation energies where the data support them
+
+    Attributes
+    ----------
+    settings
+        The recipe's settings.
+    """
+
+    name: str = "transport"
+    settings: RecipeSettings = field(kw_only=True)
+
+    def make(
+        self,
+        metal: OutputReference,
+        interface: OutputReference,
+        relaxed: OutputReference,
+        potential: OutputReference,
+    ) -> Flow:
+        """Make the flow; its output is the reference to the ArrheniusDoc.
+
+        Parameters
+        ----------
+        metal, relaxed
+            References to the RelaxationDocs of the bulk metal and of the interface.
+        interface
+            Reference to the InterfaceDoc.
+        potential
+            Reference to the PotentialDoc.
+        """
+        settings = self.settings
+        cell = with_category(
+            build_production_cell(interface, relaxed, settings.structures.production_cell, settings.seed), "light"
+        )
+        melting = with_category(
+            detect_melting_point(
+                potential, metal, settings.melting_point, settings.production.timestep_fs, settings.seed
+            ),
+            "cpu",
+        )
+        cell.name, melting.name = "production cell", "melting point"
+        jobs = [cell, melting]
+        transport = []
+        for number, fraction in enumerate(settings.production.fractions_of_melting_point):
+            run = with_category(
+                run_production(
+                    cell.output,
+                    potential,
+                    melting.output,
+                    fraction,
+                    settings.production,
+                    settings.learning.break_threshold,
+                    settings.seed + number,
+                ),
+                "cpu",
+            )
+            analysis = with_category(analyse_transport(run.output, settings.analysis), "light")
+            run.name, analysis.name = f"production at {fraction:g} Tm", f"transport at {fraction:g} Tm"
+            jobs += [run, analysis]
+            transport.append(analysis.output)
+        arrhenius = with_category(fit_arrhenius(transport, settings.analysis), "light")
+        arrhenius.name = "arrhenius"
+        return Flow([*jobs, arrhenius], output=arrhenius.output, name=self.name)
