@@ -18,7 +18,7 @@ def tables(text: str) -> MomentBasis:
     """Read the tables of a template with nothing of the package."""
 
     def integers(key: str) -> np.ndarray:
-        value = re.search(rf"^{key}\s*=\s*(.*)$", text, re.MULTILINE)
+        value = re.search(rf"^\s*{key}\s*=\s*(.*)$", text, re.MULTILINE)
         assert value
         return np.array([int(number) for number in re.findall(r"\d+", value[1])], dtype=int)
 
