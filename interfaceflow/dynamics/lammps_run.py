@@ -16,6 +16,11 @@ from interfaceflow.dynamics.pair_style import PairStyle
 from interfaceflow.dynamics.thermo import last_step
 
 _FINISHED: Final = "Total wall time"
+_FLEW_APART: Final = ("Lost atoms", "out of range", "Non-numeric")
+
+
+class AtomsLostError(ExternalProgramError):
+    """LAMMPS stopped because the atoms flew apart."""
 
 
 def run_lammps(
@@ -47,7 +52,7 @@ def run_lammps(
     Raises
     ------
     ExternalProgramError
-        If LAMMPS ended with an error; the text quotes it.
+        If LAMMPS ended with an error; the text quotes it. Atoms that flew apart raise `AtomsLostError`.
     UserInputError
         If LAMMPS or MPI is not installed, or the folder cannot be written.
     """
@@ -61,7 +66,7 @@ def run_lammps(
     status = run_child(command, folder=folder, environment=child_environment(), output=output, watch=meter.update)
     meter.update()
     if status != 0 or not log.is_file() or _FINISHED not in log.read_text(errors="replace"):
-        raise ExternalProgramError(_explain(log, output, status))
+        raise _error(log, output, status)
     return log
 
 
@@ -160,14 +165,15 @@ class _StepMeter:
             self._done = step
 
 
-def _explain(log: Path, output: Path, status: int) -> str:
-    """Return what went wrong, in LAMMPS' words, and what to do about it."""
+def _error(log: Path, output: Path, status: int) -> ExternalProgramError:
+    """Return an error that says what went wrong, in LAMMPS' words, and what to do about it."""
     texts = [path.read_text(errors="replace") for path in (log, output) if path.is_file()]
     lines = [line.strip() for text in texts for line in text.splitlines()]
     errors = [line for line in lines if line.startswith("ERROR")]
     quoted = errors[0] if errors else (lines[-1] if lines else "no output")
-    advice = "the log has the command it came from"
-    if "Lost atoms" in quoted or "out of range" in quoted or "Non-numeric" in quoted:
+    kind, advice = ExternalProgramError, "the log has the command it came from"
+    if any(words in quoted for words in _FLEW_APART):
+        kind = AtomsLostError
         advice = (
             "the atoms flew apart: the potential does not hold here, or the time step is too long. "
             "Try timestep_fs 1, or let active learning run longer at this temperature"
@@ -176,4 +182,4 @@ def _explain(log: Path, output: Path, status: int) -> str:
         advice = "the pair style's plugin was not found; `interfaceflow doctor` says what is missing"
     elif not errors and status < 0:
         advice = f"it was ended by signal {-status}"
-    return f"LAMMPS stopped with exit status {status}: {quoted} (log: {log}); {advice}"
+    return kind(f"LAMMPS stopped with exit status {status}: {quoted} (log: {log}); {advice}")

@@ -1,0 +1,238 @@
+"""Guarded MD for learning: a run that stops where the potential is no longer to be trusted.
+
+Temperature is kept by a Langevin thermostat, which is robust for small cells far from equilibrium and gives every
+seed another path. It has no place in production: it changes how far atoms get.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from ase import Atoms
+
+from interfaceflow.core.errors import DataFileError
+from interfaceflow.core.progress import Progress
+from interfaceflow.dynamics.data_file import write_data_file
+from interfaceflow.dynamics.frame import LammpsFrame
+from interfaceflow.dynamics.guard import (
+    Guard,
+    GuardRecord,
+    closest_approach,
+    guard_lines,
+    read_guard_record,
+)
+from interfaceflow.dynamics.lammps_run import AtomsLostError, check_room, run_lammps, setup_lines, thermo_lines
+from interfaceflow.dynamics.pair_style import PairStyle
+from interfaceflow.dynamics.snapshots import Snapshot, dump_lines, read_snapshots
+from interfaceflow.dynamics.thermo import read_thermo
+from interfaceflow.dynamics.velocities import draw_velocities
+
+Barostat = Literal["none", "normal", "isotropic"]
+
+_N_STORED: Final = 200
+_TEMPERATURE_DAMPING_PS: Final = 0.1
+_PRESSURE_DAMPING_PS: Final = 1.0
+_BYTES_PER_ATOM: Final = 120
+
+
+@dataclass(frozen=True)
+class GuardedSettings:
+    """What a guarded run is asked for.
+
+    Attributes
+    ----------
+    temperature_K, duration_ps, timestep_fs
+        Temperature [K], length [ps] and time step [fs].
+    select_threshold
+        Frames with a larger grade are candidates, dimensionless.
+    guard
+        When it stops.
+    barostat
+        Which pressure is relaxed to zero: none, along the normal alone, or all three together.
+    normal_axis
+        Cell vector whose normal pressure that is.
+    max_candidates
+        Largest number of candidate frames that are returned.
+    """
+
+    temperature_K: float
+    duration_ps: float
+    timestep_fs: float
+    select_threshold: float
+    guard: Guard
+    barostat: Barostat = "none"
+    normal_axis: int = 2
+    max_candidates: int = 100
+
+    @property
+    def n_steps(self) -> int:
+        """MD steps, a whole number of looks at distances."""
+        unit = self.guard.distances_every
+        return unit * max(1, round(1000.0 * self.duration_ps / self.timestep_fs / unit))
+
+
+@dataclass(frozen=True)
+class GuardedRun:
+    """How a guarded run went.
+
+    Attributes
+    ----------
+    reached_ps
+        Time it lasted [ps].
+    broke
+        Whether it was stopped before its time.
+    reason
+        What stopped it.
+    largest_grade
+        Largest extrapolation grade seen.
+    candidates
+        Frames above the select threshold in order of time, thinned; the breaking frame is the last.
+    breaking
+        The frame that stopped it.
+    last_safe
+        Last stored frame below the select threshold, with velocities; the start where there was none.
+    record
+        The grade over time.
+    """
+
+    reached_ps: float
+    broke: bool
+    reason: str | None
+    largest_grade: float
+    candidates: tuple[Snapshot, ...]
+    breaking: Snapshot | None
+    last_safe: Snapshot
+    record: GuardRecord
+
+
+def run_guarded_md(
+    atoms: Atoms,
+    pair_style: PairStyle,
+    settings: GuardedSettings,
+    folder: Path,
+    *,
+    seed: int,
+    progress: Progress | None = None,
+) -> GuardedRun:
+    """Run MD until its time is over or the guard stops it.
+
+    Atoms that fly apart between two looks of the guard are a break like any other, without a breaking frame.
+
+    Parameters
+    ----------
+    atoms
+        Where it starts; its velocities are used if it has any, else they are drawn.
+    pair_style
+        The potential.
+    settings
+        What is asked for.
+    folder
+        Folder of its own for the files of this run.
+    seed
+        Seed of the velocities and the thermostat.
+    progress
+        Is advanced by the MD steps done, at most ``settings.n_steps``.
+
+    Raises
+    ------
+    ExternalProgramError
+        If LAMMPS failed.
+    UserInputError
+        If the potential does not know an element, or the folder cannot be written.
+    """
+    check_room(folder, 3 * _N_STORED * len(atoms) * _BYTES_PER_ATOM)
+    if not np.any(atoms.get_momenta()):
+        atoms = draw_velocities(atoms, settings.temperature_K, np.random.default_rng(seed))
+    frame = LammpsFrame.of(atoms.cell.array, settings.normal_axis)
+    for left in folder.glob("*.dump"):
+        left.unlink()
+    write_data_file(atoms, pair_style, frame, folder / "start.data")
+    lost = None
+    try:
+        run_lammps(_script(atoms, pair_style, settings, seed), folder, "guarded", progress=progress)
+    except AtomsLostError as error:
+        lost = str(error)
+    return _collect(atoms, settings, folder, frame, lost)
+
+
+def _script(atoms: Atoms, pair_style: PairStyle, settings: GuardedSettings, seed: int) -> list[str]:
+    guard, n_steps = settings.guard, settings.n_steps
+    stored_every = guard.distances_every * max(1, n_steps // (guard.distances_every * _N_STORED))
+    grade = pair_style.grade.per_atom if pair_style.grade else None
+    lines = [
+        *setup_lines(pair_style, "read_data start.data", timestep_fs=settings.timestep_fs),
+        *guard_lines(guard, pair_style, atoms, "guarded"),
+        *_ensemble_lines(settings, seed),
+    ]
+    if grade is None:
+        lines += dump_lines("safe", stored_every, None)
+    else:
+        below = f"v_largest_grade < {settings.select_threshold:.10g}"
+        lines += dump_lines("safe", stored_every, grade, skip=f"!({below})")
+        lines += dump_lines("candidates", stored_every, grade, skip=below)
+        lines += dump_lines("breaking", guard.every, grade, skip=f"v_largest_grade < {guard.break_threshold:.10g}")
+    if any("n_close" in line for line in lines):
+        lines += dump_lines("collided", guard.distances_every, grade, skip="v_n_close == 0")
+    return [*lines, *thermo_lines(max(stored_every, n_steps // 20)), f"run {n_steps}"]
+
+
+def _ensemble_lines(settings: GuardedSettings, seed: int) -> list[str]:
+    temperature = f"{settings.temperature_K:.10g}"
+    cell = {
+        "none": "nve",
+        "normal": f"nph z 0 0 {_PRESSURE_DAMPING_PS} scalexz no scaleyz no fixedpoint 0 0 0 drag 1.0",
+        "isotropic": f"nph iso 0 0 {_PRESSURE_DAMPING_PS} fixedpoint 0 0 0 drag 1.0",
+    }[settings.barostat]
+    heat_bath = f"langevin {temperature} {temperature} {_TEMPERATURE_DAMPING_PS} {1 + seed % 900_000_000} zero yes"
+    return [f"fix move all {cell}", f"fix heat_bath all {heat_bath}"]
+
+
+def _collect(start: Atoms, settings: GuardedSettings, folder: Path, frame: LammpsFrame, lost: str | None) -> GuardedRun:
+    """Read what the run left; ``lost`` is the error of a run whose atoms flew apart."""
+    stored = {
+        name: _read_whole(folder / f"{name}.dump", start, frame)
+        for name in ("safe", "candidates", "breaking", "collided")
+    }
+    record = read_guard_record(folder, "guarded")
+    breaking = (stored["breaking"] + stored["collided"])[:1]
+    printed_step = int(read_thermo(folder / "guarded.log").column("Step")[-1])
+    candidates = [snapshot for snapshot in stored["candidates"] if not breaking or snapshot.step < breaking[0].step]
+    return GuardedRun(
+        reached_ps=(breaking[0].step if breaking else printed_step) * settings.timestep_fs / 1000.0,
+        broke=bool(breaking) or lost is not None,
+        reason=_reason(breaking[0], settings) if breaking else lost,
+        largest_grade=record.largest_grade,
+        candidates=(*_thin(candidates, settings.max_candidates - len(breaking)), *breaking),
+        breaking=breaking[0] if breaking else None,
+        last_safe=stored["safe"][-1] if stored["safe"] else Snapshot(0, start, None),
+        record=record,
+    )
+
+
+def _read_whole(dump: Path, start: Atoms, frame: LammpsFrame) -> list[Snapshot]:
+    """Read the whole snapshots of a dump, if it was begun; LAMMPS may have crashed within the last."""
+    whole: list[Snapshot] = []
+    if dump.is_file():
+        with suppress(DataFileError):
+            whole.extend(read_snapshots(dump, start, frame))
+    return whole
+
+
+def _thin(snapshots: list[Snapshot], limit: int) -> list[Snapshot]:
+    """Keep at most ``limit`` snapshots, evenly spread over the list."""
+    if len(snapshots) <= limit:
+        return snapshots
+    return [snapshots[i] for i in np.linspace(0, len(snapshots) - 1, limit).round().astype(int)]
+
+
+def _reason(breaking: Snapshot, settings: GuardedSettings) -> str:
+    guard, time = settings.guard, f"at {breaking.step * settings.timestep_fs / 1000.0:.3f} ps"
+    if breaking.largest_grade >= guard.break_threshold:
+        grade = f"extrapolation grade {breaking.largest_grade:.2f}"
+        return f"{grade} reached the break threshold {guard.break_threshold:g} {time}"
+    pair, distance = closest_approach(breaking.atoms, guard.min_distances_A) or ("two atoms", float("nan"))
+    return f"{pair} came as close as {distance:.2f} Å {time}, below 0.9 of the training set's smallest distance"
