@@ -1,1 +1,1 @@
-"""Reference calculations: levels of theory, calculators, relaxations, labels."""
+"""Reference calculations: levels of theory, engines, labels, relaxations and reference molecular dynamics."""

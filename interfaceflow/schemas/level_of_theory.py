@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from interfaceflow.schemas.base import Settings
+from interfaceflow.schemas.base import Settings, quantity
 
 
 class ChgnetSettings(Settings):
@@ -18,12 +18,24 @@ class ChgnetSettings(Settings):
     weights: Literal["0.3.0"] = Field(default="0.3.0", description="Version of the pretrained weights")
 
 
+class LennardJonesSettings(Settings):
+    """One smoothly cut Lennard-Jones pair potential for all elements: no chemistry, but exact and instant."""
+
+    engine: Literal["lennard-jones"] = Field(description="Which engine")
+    sigma_A: float = quantity("Å", "Distance at which the pair energy is zero", gt=0, le=10)
+    epsilon_eV: float = quantity("eV", "Depth of the well", gt=0, le=10)
+    cutoff_A: float = quantity("Å", "Cutoff radius; the energy goes smoothly to zero there", gt=0, le=30)
+
+
+EngineSettings = Annotated[ChgnetSettings | LennardJonesSettings, Field(discriminator="engine")]
+
+
 class LevelOfTheory(Settings):
     """A named level of theory, as in ``configs/levels_of_theory/<name>.yaml``."""
 
     name: str = Field(description="Name of the level of theory")
     description: str = Field(description="What it is, in one line")
-    physics: ChgnetSettings = Field(description="Everything that changes a label, and nothing else")
+    physics: EngineSettings = Field(description="Everything that changes a label, and nothing else")
 
     @property
     def physics_hash(self) -> str:

@@ -1,0 +1,202 @@
+"""Relaxation of ions and of the part of the cell that may move."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+from ase import Atoms
+from ase.stress import voigt_6_to_full_3x3_stress
+from numpy.typing import NDArray
+
+from interfaceflow.core.errors import CalculationError, UserInputError
+from interfaceflow.core.labelled import LabelledConfiguration
+from interfaceflow.reference.engines import engine_of
+from interfaceflow.reference.engines.engine import check_request
+from interfaceflow.reference.labels import take_label
+from interfaceflow.reference.levels_of_theory import calculator_of
+from interfaceflow.reference.workers import Advance
+from interfaceflow.schemas.level_of_theory import LevelOfTheory
+
+FreeAxes = Literal["none", "normal", "all"]
+
+# Free components of the stress are relaxed to this, eV/Å3 (0.05 GPa). What is left of the energy is s^2 V / 2B:
+# 0.02 meV per atom of lithium (V = 20 Å3, B = 11 GPa = 0.07 eV/Å3), the softest of the crystals at hand.
+STRESS_TOLERANCE_EV_A3: Final = 3.0e-4
+_LONGEST_STEP_A: Final = 0.2
+_FREE_COMPONENTS: Final = {"normal": (0, 0, 1, 0, 0, 0), "all": (1, 1, 1, 1, 1, 1)}
+
+
+@dataclass(frozen=True)
+class RelaxationTask:
+    """What is to be relaxed, and how far.
+
+    Parameters
+    ----------
+    atoms
+        Periodic configuration.
+    free_axes
+        Cell components that may relax: none, all, or "normal", the third vector's component along the normal of the
+        plane of the first two, which stay as they are.
+    relax_ions
+        Whether ions move; if not, the cell has to stay as well, and this is a single point.
+    force_tolerance_eV_A
+        Largest force allowed at the end, eV/Å.
+    max_steps
+        Largest number of steps.
+    level
+        Level of theory.
+    source
+        What it is, in words.
+    """
+
+    atoms: Atoms
+    free_axes: FreeAxes
+    relax_ions: bool
+    force_tolerance_eV_A: float
+    max_steps: int
+    level: LevelOfTheory
+    source: str
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """A relaxed configuration.
+
+    Parameters
+    ----------
+    label
+        The final configuration with energies, forces and stress.
+    max_force_eV_A
+        Largest force left, eV/Å.
+    max_free_stress_eV_A3
+        Largest free component of the stress left, eV/Å3; 0 where the cell was fixed.
+    n_steps
+        Steps of the optimiser.
+    converged
+        Whether forces and free stress are within their tolerances; a single point is always converged.
+    """
+
+    label: LabelledConfiguration
+    max_force_eV_A: float
+    max_free_stress_eV_A3: float
+    n_steps: int
+    converged: bool
+
+
+def check_relaxation(task: RelaxationTask) -> None:
+    """Refuse a relaxation that cannot be done, before anything is computed.
+
+    Raises
+    ------
+    UserInputError
+        If the engine cannot compute the configuration, or the cell is to relax without the ions.
+    """
+    check_request(engine_of(task.level), task.atoms, float(task.atoms.info.get("charge_e", 0.0)), task.source)
+    if not task.relax_ions and task.free_axes != "none":
+        raise UserInputError(
+            f"{task.source}: the cell (free_axes: {task.free_axes}) cannot relax with the ions fixed; "
+            "set free_axes: none for a single point, or let the ions relax"
+        )
+
+
+def relax_in_worker(task: RelaxationTask, advance: Advance) -> Relaxation:
+    """Relax in a worker process; one unit of progress when done."""
+    relaxation = relax_configuration(task)
+    advance()
+    return relaxation
+
+
+def relax_configuration(task: RelaxationTask) -> Relaxation:
+    """Relax a configuration, by BFGS on the ions and the logarithm of the free cell deformation.
+
+    Returns
+    -------
+    Relaxation
+        With ``converged`` false when `RelaxationTask.max_steps` was not enough.
+
+    Raises
+    ------
+    UserInputError
+        As `check_relaxation`.
+    CalculationError
+        If forces or energy become infinite or undefined, or the cell collapses.
+    """
+    check_relaxation(task)
+    atoms = task.atoms.copy()
+    atoms.set_constraint()
+    upright = _rotation_to_z(atoms) if task.free_axes == "normal" else np.eye(3)
+    in_plane = atoms.cell.array[:2].copy()
+    _rotate(atoms, upright)
+    atoms.calc = calculator_of(task.level)
+    n_steps = _optimise(atoms, task) if task.relax_ions else 0
+    max_force, max_stress = _residuals(atoms, task)
+    _rotate(atoms, upright.T)
+    if task.free_axes == "normal":
+        atoms.cell[:2] = in_plane
+    label = take_label(
+        atoms, physics_hash=task.level.physics_hash, source=task.source, trajectory=f"relaxed {task.source}"
+    )
+    converged = not task.relax_ions or _is_relaxed(max_force, max_stress, task)
+    return Relaxation(label, max_force, max_stress, n_steps, converged)
+
+
+def _optimise(atoms: Atoms, task: RelaxationTask) -> int:
+    """Move the atoms, and the free part of the cell, downhill; return the number of steps."""
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import BFGS
+
+    moving: Any = atoms
+    if task.free_axes != "none":
+        moving = FrechetCellFilter(atoms, mask=_FREE_COMPONENTS[task.free_axes])
+    optimiser = BFGS(moving, logfile=None, maxstep=_LONGEST_STEP_A)
+    with warnings.catch_warnings():
+        # Below its own tolerance the filter's matrix logarithm warns of rounding that does not matter here.
+        warnings.filterwarnings("ignore", "logm result may be inaccurate")
+        for _ in optimiser.irun(fmax=0.0, steps=task.max_steps):
+            max_force, max_stress = _residuals(atoms, task)
+            if not np.isfinite([max_force, max_stress, atoms.get_potential_energy()]).all():
+                raise CalculationError(
+                    f"{task.source}: energy or forces are not finite after {optimiser.nsteps} steps of relaxation; "
+                    "look at the starting structure: atoms may lie on top of one another"
+                )
+            if _is_relaxed(max_force, max_stress, task):
+                break
+    return int(optimiser.nsteps)
+
+
+def _residuals(atoms: Atoms, task: RelaxationTask) -> tuple[float, float]:
+    """Return the largest force, eV/Å, and the largest free stress component, eV/Å3."""
+    max_force = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
+    if task.free_axes == "none":
+        return max_force, 0.0
+    free = np.array(_FREE_COMPONENTS[task.free_axes], dtype=bool)
+    return max_force, float(np.abs(atoms.get_stress()[free]).max())
+
+
+def _is_relaxed(max_force: float, max_stress: float, task: RelaxationTask) -> bool:
+    return max_force <= task.force_tolerance_eV_A and max_stress <= STRESS_TOLERANCE_EV_A3
+
+
+def _rotation_to_z(atoms: Atoms) -> NDArray[np.float64]:
+    """Return the proper rotation, shape (3, 3), that takes the normal of the first two cell vectors to z."""
+    a, b, _ = atoms.cell.array
+    z = np.cross(a, b) / np.linalg.norm(np.cross(a, b))
+    x = a / np.linalg.norm(a)
+    return np.array([x, np.cross(z, x), z])
+
+
+def _rotate(atoms: Atoms, rotation: NDArray[np.float64]) -> None:
+    """Rotate cell and positions."""
+    atoms.set_cell(atoms.cell.array @ rotation.T, scale_atoms=False)
+    atoms.positions = atoms.positions @ rotation.T
+
+
+def normal_stress_eV_A3(label: LabelledConfiguration) -> float:
+    """Return the stress along the normal of the first two cell vectors, n.s.n, eV/Å3, tension positive."""
+    if label.stress_eV_A3 is None:
+        raise CalculationError(f"{label.source}: the engine gave no stress")
+    normal = _rotation_to_z(label.atoms)[2]
+    return float(normal @ voigt_6_to_full_3x3_stress(label.stress_eV_A3) @ normal)
