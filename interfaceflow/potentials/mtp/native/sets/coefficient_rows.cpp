@@ -1,0 +1,227 @@
+// Derivatives with respect to coefficients, atom by atom: selection matrices, grades, linear least squares.
+#include <algorithm>
+#include <cmath>
+
+#include "../core/errors.hpp"
+#include "configuration_set.hpp"
+#include "workers.hpp"
+
+namespace mtp {
+
+namespace {
+
+constexpr double multiplicity[6] = {1.0, 1.0, 1.0, 2.0, 2.0, 2.0};
+constexpr int voigt_row[6] = {0, 1, 2, 1, 0, 0};
+constexpr int voigt_column[6] = {0, 1, 2, 2, 2, 1};
+
+const Selection& selection_of(const Potential& potential) {
+  if (!potential.selection)
+    throw InputError("the potential has no active set (#MVS_v1.1); train it with an active set to get grades");
+  return *potential.selection;
+}
+
+bool by_neighbourhood(const Selection& s) {
+  return s.site_energy_weight != 0.0 && s.energy_weight == 0.0 && s.force_weight == 0.0 && s.stress_weight == 0.0;
+}
+
+bool by_configuration(const Selection& s) {
+  return s.energy_weight != 0.0 && s.site_energy_weight == 0.0 && s.force_weight == 0.0 && s.stress_weight == 0.0;
+}
+
+}  // namespace
+
+std::vector<double> ConfigurationSet::site_gradients(const Potential& potential, int n_threads) const {
+  const Prepared prepared(*this, potential);
+  const std::size_t lanes = static_cast<std::size_t>(lanes_), nobody = n_atoms(), n = potential.n_coefficients();
+  std::vector<double> out(n_atoms() * n, 0.0);
+  for_blocks(prepared, n_threads, [&](const Block& block, std::size_t, Worker& worker) {
+    for (std::size_t g = block.first_group; g < block.last_group; ++g) {
+      const Group& group = groups_[g];
+      const Batch batch = batch_of(group, prepared);
+      kernel().energy(prepared.model.view(), batch, worker.scratch, worker.energies, nullptr, worker.rows);
+      const std::vector<int> own = prepared.model.coefficients_of(batch.central);
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
+        if (atom == nobody) continue;
+        for (std::size_t row = 0; row < own.size(); ++row)
+          out[atom * n + static_cast<std::size_t>(own[row])] = worker.rows[row * lanes + lane];
+      }
+    }
+  });
+  return out;
+}
+
+std::vector<double> ConfigurationSet::energy_gradients(const Potential& potential, int n_threads) const {
+  const Prepared prepared(*this, potential);
+  const std::size_t lanes = static_cast<std::size_t>(lanes_), nobody = n_atoms(), n = potential.n_coefficients();
+  std::vector<double> out(n_configurations() * n, 0.0);
+  for_blocks(prepared, n_threads, [&](const Block& block, std::size_t, Worker& worker) {
+    for (std::size_t g = block.first_group; g < block.last_group; ++g) {
+      const Group& group = groups_[g];
+      const Batch batch = batch_of(group, prepared);
+      kernel().energy(prepared.model.view(), batch, worker.scratch, worker.energies, nullptr, worker.rows);
+      const std::vector<int> own = prepared.model.coefficients_of(batch.central);
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
+        if (atom == nobody) continue;
+        double* sums = out.data() + static_cast<std::size_t>(configuration_of_atom_[atom]) * n;
+        for (std::size_t row = 0; row < own.size(); ++row)
+          sums[own[row]] += worker.rows[row * lanes + lane];
+      }
+    }
+  });
+  return out;
+}
+
+std::vector<double> ConfigurationSet::site_grades(const Potential& potential, int n_threads) const {
+  const Selection& selection = selection_of(potential);
+  if (!by_neighbourhood(selection))
+    throw InputError("the potential's active set is one of configurations; grades of neighbourhoods need one made with "
+                     "--al_mode=nbh");
+  const Prepared prepared(*this, potential);
+  const std::size_t lanes = static_cast<std::size_t>(lanes_), nobody = n_atoms(), n_rows = prepared.model.n_rows();
+  std::vector<GradeTable> tables;
+  for (std::size_t s = 0; s < potential.n_species(); ++s)
+    tables.emplace_back(prepared.model, selection.inverse, potential.n_coefficients(), static_cast<int>(s));
+  std::vector<double> out(n_atoms(), 0.0);
+  for_blocks(prepared, n_threads, [&](const Block& block, std::size_t, Worker& worker) {
+    for (std::size_t g = block.first_group; g < block.last_group;) {
+      // Groups of one species together, so that the active set is read once for all of them.
+      const int type = groups_[g].type;
+      std::size_t end = g;
+      while (end < block.last_group && groups_[end].type == type && end - g < Worker::groups_at_once) ++end;
+      double* rows = worker.many_rows.get(Worker::groups_at_once * n_rows * lanes);
+      double* grades = worker.many_grades.get(Worker::groups_at_once * lanes);
+      for (std::size_t k = g; k < end; ++k)
+        kernel().energy(prepared.model.view(), batch_of(groups_[k], prepared), worker.scratch, worker.energies, nullptr,
+                        rows + (k - g) * n_rows * lanes);
+      tables[static_cast<std::size_t>(prepared.species[static_cast<std::size_t>(type)])].grades(
+          kernel(), static_cast<int>(end - g), rows, grades);
+      for (std::size_t k = g; k < end; ++k)
+        for (std::size_t lane = 0; lane < lanes; ++lane) {
+          const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[groups_[k].first_lane + lane]);
+          if (atom != nobody) out[atom] = std::fabs(selection.site_energy_weight) * grades[(k - g) * lanes + lane];
+        }
+      g = end;
+    }
+  });
+  return out;
+}
+
+std::vector<double> ConfigurationSet::configuration_grades(const Potential& potential, int n_threads) const {
+  const Selection& selection = selection_of(potential);
+  std::vector<double> out(n_configurations(), 0.0);
+  if (by_neighbourhood(selection)) {
+    const std::vector<double> sites = site_grades(potential, n_threads);
+    for (std::size_t c = 0; c < out.size(); ++c)
+      for (std::size_t atom = offsets_[c]; atom < offsets_[c + 1]; ++atom) out[c] = std::max(out[c], sites[atom]);
+    return out;
+  }
+  if (!by_configuration(selection))
+    throw InputError("the potential's active set holds equations of forces, stresses, or of several kinds; grades need one "
+                     "made with --al_mode=cfg or --al_mode=nbh");
+  const std::vector<double> rows = energy_gradients(potential, n_threads);
+  const std::size_t n = potential.n_coefficients();
+  std::vector<double> product(n);
+  for (std::size_t c = 0; c < out.size(); ++c) {
+    const double size = static_cast<double>(offsets_[c + 1] - offsets_[c]);
+    std::fill(product.begin(), product.end(), 0.0);
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t k = 0; k < n; ++k) product[k] += rows[c * n + i] * selection.inverse[i * n + k];
+    for (const double value : product) out[c] = std::max(out[c], std::fabs(value));
+    if (size > 0.0) out[c] *= std::fabs(selection.energy_weight) / std::pow(size, 0.5 * selection.weight_scaling);
+  }
+  return out;
+}
+
+void ConfigurationSet::block_linear_system(const Prepared& prepared, const Targets& t, const Block& block,
+                                           Worker& worker, LinearSystem& out) const {
+  const std::size_t lanes = static_cast<std::size_t>(lanes_), nobody = n_atoms();
+  const std::size_t n_species = static_cast<std::size_t>(prepared.model.view().n_species);
+  const std::size_t n_scalars = prepared.model.n_scalars(), n = n_species + n_scalars;
+  const std::size_t first_atom = offsets_[block.first_configuration], last_atom = offsets_[block.last_configuration];
+  const std::size_t n_configurations = block.last_configuration - block.first_configuration;
+  // The design matrix: a row per energy, six per stress, three per atom's force.
+  const std::size_t stress_rows = n_configurations, force_rows = 7 * n_configurations;
+  std::vector<double> design((force_rows + 3 * (last_atom - first_atom)) * n, 0.0);
+  std::vector<double> reference(design.size() / n, 0.0), weight(design.size() / n, 0.0);
+  for (std::size_t local = 0; local < n_configurations; ++local) {
+    const std::size_t c = block.first_configuration + local;
+    weight[local] = t.energy_weights[c];
+    reference[local] = t.energies[c];
+    for (std::size_t k = 0; k < 6; ++k) {
+      weight[stress_rows + 6 * local + k] = multiplicity[k] * t.stress_weights[c];
+      reference[stress_rows + 6 * local + k] = t.plus_stresses[6 * c + k];
+    }
+    for (std::size_t atom = offsets_[c]; atom < offsets_[c + 1]; ++atom)
+      for (std::size_t a = 0; a < 3; ++a) {
+        weight[force_rows + 3 * (atom - first_atom) + a] = t.force_weights[atom];
+        reference[force_rows + 3 * (atom - first_atom) + a] = t.forces[3 * atom + a];
+      }
+  }
+  for (std::size_t g = block.first_group; g < block.last_group; ++g) {
+    const Group& group = groups_[g];
+    const Batch batch = batch_of(group, prepared);
+    const std::size_t n_slots = static_cast<std::size_t>(group.n_slots);
+    double* values = worker.basis_values.get(n_scalars * lanes);
+    double* derivatives = worker.basis_derivatives.get(std::max<std::size_t>(n_scalars * n_slots * 3 * lanes, 1));
+    kernel().basis(prepared.model.view(), batch, worker.scratch, values, derivatives);
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
+      if (atom == nobody) continue;
+      const std::size_t local = static_cast<std::size_t>(configuration_of_atom_[atom]) - block.first_configuration;
+      design[local * n + static_cast<std::size_t>(batch.central)] += 1.0;
+      for (std::size_t k = 0; k < n_scalars; ++k) design[local * n + n_species + k] += values[k * lanes + lane];
+      for (std::size_t slot = 0; slot < n_slots; ++slot) {
+        const std::size_t at = (group.first_slot + slot) * lanes + lane;
+        const std::size_t other = static_cast<std::size_t>(neighbour_[at]);
+        if (other == nobody) continue;
+        const double r[3] = {x_[at], y_[at], z_[at]};
+        double* own = design.data() + (force_rows + 3 * (atom - first_atom)) * n + n_species;
+        double* others = design.data() + (force_rows + 3 * (other - first_atom)) * n + n_species;
+        double* stress = design.data() + (stress_rows + 6 * local) * n + n_species;
+        for (std::size_t k = 0; k < n_scalars; ++k) {
+          double d[3];
+          for (std::size_t a = 0; a < 3; ++a) {
+            d[a] = derivatives[((k * n_slots + slot) * 3 + a) * lanes + lane];
+            own[a * n + k] += d[a];
+            others[a * n + k] -= d[a];
+          }
+          for (std::size_t v = 0; v < 6; ++v) stress[v * n + k] -= d[voigt_row[v]] * r[voigt_column[v]];
+        }
+      }
+    }
+  }
+  for (std::size_t row = 0; row < reference.size(); ++row) {
+    if (weight[row] == 0.0) continue;
+    const double* values = design.data() + row * n;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double scaled = weight[row] * values[i];
+      out.vector[i] += scaled * reference[row];
+      for (std::size_t j = 0; j <= i; ++j) out.matrix[i * n + j] += scaled * values[j];
+    }
+    out.constant += weight[row] * reference[row] * reference[row];
+  }
+}
+
+LinearSystem ConfigurationSet::linear_system(const Potential& potential, const Targets& targets, int n_threads) const {
+  const Prepared prepared(*this, potential);
+  const std::size_t n = potential.n_linear();
+  std::vector<LinearSystem> parts(blocks_.size());
+  for_blocks(prepared, n_threads, [&](const Block& block, std::size_t index, Worker& worker) {
+    parts[index].matrix.assign(n * n, 0.0);
+    parts[index].vector.assign(n, 0.0);
+    block_linear_system(prepared, targets, block, worker, parts[index]);
+  });
+  LinearSystem out{std::vector<double>(n * n, 0.0), std::vector<double>(n, 0.0), 0.0};
+  for (const LinearSystem& part : parts) {
+    for (std::size_t k = 0; k < n * n; ++k) out.matrix[k] += part.matrix[k];
+    for (std::size_t k = 0; k < n; ++k) out.vector[k] += part.vector[k];
+    out.constant += part.constant;
+  }
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = i + 1; j < n; ++j) out.matrix[i * n + j] = out.matrix[j * n + i];
+  return out;
+}
+
+}  // namespace mtp

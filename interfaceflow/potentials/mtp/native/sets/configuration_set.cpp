@@ -1,0 +1,232 @@
+// Energies, forces, loss and gradients over a ConfigurationSet.
+#include "configuration_set.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "../core/errors.hpp"
+#include "workers.hpp"
+
+namespace mtp {
+
+namespace {
+
+// Components of a symmetric tensor in the order xx yy zz yz xz xy, and how often each stands in the full one.
+constexpr int voigt_row[6] = {0, 1, 2, 1, 0, 0};
+constexpr int voigt_column[6] = {0, 1, 2, 2, 2, 1};
+constexpr double multiplicity[6] = {1.0, 1.0, 1.0, 2.0, 2.0, 2.0};
+constexpr int voigt_of[3][3] = {{0, 5, 4}, {5, 1, 3}, {4, 3, 2}};
+
+}  // namespace
+
+ConfigurationSet::Prepared::Prepared(const ConfigurationSet& set, const Potential& potential) : model(potential) {
+  if (!potential.initialised)
+    throw InputError("the potential has no coefficients yet; train it, or assign to its coefficients");
+  if (potential.max_dist > set.cutoff_ * (1.0 + 1e-12))
+    throw InputError("the potential's max_dist is " + std::to_string(potential.max_dist) +
+                     ", longer than the cutoff of the configuration set, " + std::to_string(set.cutoff_));
+  for (const int type : set.known_types_) {
+    species.push_back(potential.species_of(type));
+    if (species.back() >= 0) continue;
+    std::string known;
+    for (const int other : potential.species_types) known += (known.empty() ? "" : ", ") + std::to_string(other);
+    throw InputError("a configuration has atoms of type " + std::to_string(type) + "; the potential knows the types " + known);
+  }
+}
+
+Batch ConfigurationSet::batch_of(const Group& group, const Prepared& prepared) const {
+  const std::size_t at = group.first_slot * static_cast<std::size_t>(lanes_);
+  return {prepared.species[static_cast<std::size_t>(group.type)],
+          group.n_slots,
+          static_cast<int>(known_types_.size()),
+          segments_.data() + group.segments,
+          prepared.species.data(),
+          x_.data() + at,
+          y_.data() + at,
+          z_.data() + at};
+}
+
+void ConfigurationSet::for_blocks(const Prepared& prepared, int n_threads,
+                                  const std::function<void(const Block&, std::size_t, Worker&)>& work) const {
+  if (n_threads < 1) throw InputError("n_threads is " + std::to_string(n_threads) + ", at least 1 is needed");
+  int most_slots = 0;
+  for (const Group& group : groups_) most_slots = std::max(most_slots, group.n_slots);
+  const std::size_t n = std::min(static_cast<std::size_t>(n_threads), std::max<std::size_t>(blocks_.size(), 1));
+  std::atomic<std::size_t> next{0};
+  std::exception_ptr failure;
+  std::mutex failing;
+  const auto run = [&] {
+    try {
+      Worker worker(prepared.model.view(), lanes_, most_slots);
+      for (std::size_t index = next++; index < blocks_.size(); index = next++) work(blocks_[index], index, worker);
+    } catch (...) {
+      const std::lock_guard<std::mutex> guard(failing);
+      failure = std::current_exception();
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t k = 1; k < n; ++k) threads.emplace_back(run);
+  run();
+  for (std::thread& thread : threads) thread.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+void ConfigurationSet::evaluate_block(const Prepared& prepared, const Block& block, Worker& worker, Evaluation& out) const {
+  const std::size_t lanes = static_cast<std::size_t>(lanes_), nobody = n_atoms();
+  for (std::size_t g = block.first_group; g < block.last_group; ++g) {
+    const Group& group = groups_[g];
+    kernel().energy(prepared.model.view(), batch_of(group, prepared), worker.scratch, worker.energies,
+                    worker.derivatives, nullptr);
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
+      if (atom == nobody) continue;
+      const std::size_t c = static_cast<std::size_t>(configuration_of_atom_[atom]);
+      out.site_energies[atom] = worker.energies[lane];
+      double own[3] = {0.0, 0.0, 0.0};
+      double* virial = out.plus_stresses.data() + 6 * c;
+      for (std::size_t slot = 0; slot < static_cast<std::size_t>(group.n_slots); ++slot) {
+        const std::size_t at = (group.first_slot + slot) * lanes + lane;
+        const std::size_t other = static_cast<std::size_t>(neighbour_[at]);
+        if (other == nobody) continue;
+        const double r[3] = {x_[at], y_[at], z_[at]};
+        double d[3];
+        for (std::size_t a = 0; a < 3; ++a) {
+          d[a] = worker.derivatives[(slot * 3 + a) * lanes + lane];
+          own[a] += d[a];
+          out.forces[3 * other + a] -= d[a];
+        }
+        for (int k = 0; k < 6; ++k) virial[k] -= d[voigt_row[k]] * r[voigt_column[k]];
+      }
+      for (std::size_t a = 0; a < 3; ++a) out.forces[3 * atom + a] += own[a];
+    }
+  }
+  for (std::size_t c = block.first_configuration; c < block.last_configuration; ++c)
+    for (std::size_t atom = offsets_[c]; atom < offsets_[c + 1]; ++atom) out.energies[c] += out.site_energies[atom];
+}
+
+Evaluation ConfigurationSet::evaluate(const Potential& potential, int n_threads) const {
+  const Prepared prepared(*this, potential);
+  Evaluation out{std::vector<double>(n_configurations(), 0.0), std::vector<double>(n_atoms(), 0.0),
+                 std::vector<double>(3 * n_atoms(), 0.0), std::vector<double>(6 * n_configurations(), 0.0)};
+  for_blocks(prepared, n_threads, [&](const Block& block, std::size_t, Worker& worker) {
+    evaluate_block(prepared, block, worker, out);
+  });
+  return out;
+}
+
+double ConfigurationSet::block_loss(const Targets& t, const Block& block, const Evaluation& found) const {
+  double loss = 0.0;
+  for (std::size_t c = block.first_configuration; c < block.last_configuration; ++c) {
+    if (t.energy_weights[c] != 0.0) {
+      const double error = found.energies[c] - t.energies[c];
+      loss += t.energy_weights[c] * error * error;
+    }
+    if (t.stress_weights[c] != 0.0)
+      for (int k = 0; k < 6; ++k) {
+        const double error = found.plus_stresses[6 * c + k] - t.plus_stresses[6 * c + k];
+        loss += t.stress_weights[c] * multiplicity[k] * error * error;
+      }
+    for (std::size_t atom = offsets_[c]; atom < offsets_[c + 1]; ++atom) {
+      if (t.force_weights[atom] == 0.0) continue;
+      for (std::size_t a = 0; a < 3; ++a) {
+        const double error = found.forces[3 * atom + a] - t.forces[3 * atom + a];
+        loss += t.force_weights[atom] * error * error;
+      }
+    }
+  }
+  return loss;
+}
+
+void ConfigurationSet::block_gradient(const Prepared& prepared, const Targets& t, const Block& block,
+                                      const Evaluation& found, Worker& worker, std::vector<double>& gradient) const {
+  const std::size_t lanes = static_cast<std::size_t>(lanes_), nobody = n_atoms();
+  const std::size_t first_atom = offsets_[block.first_configuration];
+  const std::size_t n_own = offsets_[block.last_configuration] - first_atom;
+  // d(loss)/d(force), d(loss)/d(plus stress) as a symmetric tensor, d(loss)/d(energy).
+  std::vector<double> by_force(3 * n_own, 0.0);
+  std::vector<double> by_stress(6 * (block.last_configuration - block.first_configuration), 0.0);
+  std::vector<double> by_energy(block.last_configuration - block.first_configuration, 0.0);
+  for (std::size_t c = block.first_configuration; c < block.last_configuration; ++c) {
+    const std::size_t local = c - block.first_configuration;
+    if (t.energy_weights[c] != 0.0) by_energy[local] = 2.0 * t.energy_weights[c] * (found.energies[c] - t.energies[c]);
+    if (t.stress_weights[c] != 0.0)
+      for (std::size_t k = 0; k < 6; ++k)
+        by_stress[6 * local + k] =
+            2.0 * t.stress_weights[c] * (found.plus_stresses[6 * c + k] - t.plus_stresses[6 * c + k]);
+    for (std::size_t atom = offsets_[c]; atom < offsets_[c + 1]; ++atom)
+      if (t.force_weights[atom] != 0.0)
+        for (std::size_t a = 0; a < 3; ++a)
+          by_force[3 * (atom - first_atom) + a] =
+              2.0 * t.force_weights[atom] * (found.forces[3 * atom + a] - t.forces[3 * atom + a]);
+  }
+
+  const std::size_t n_rows = prepared.model.n_rows();
+  int central = -1;
+  const auto flush = [&] {
+    if (central < 0) return;
+    const std::vector<int> own = prepared.model.coefficients_of(central);
+    for (std::size_t row = 0; row < n_rows; ++row)
+      for (std::size_t lane = 0; lane < lanes; ++lane)
+        gradient[static_cast<std::size_t>(own[row])] += worker.rows[row * lanes + lane];
+  };
+  for (std::size_t g = block.first_group; g < block.last_group; ++g) {
+    const Group& group = groups_[g];
+    const Batch batch = batch_of(group, prepared);
+    if (batch.central != central) {
+      flush();
+      central = batch.central;
+      std::fill_n(worker.rows, n_rows * lanes, 0.0);
+    }
+    // The loss changes by the sum of by_energy * E and, through forces and stress, of direction . dE/dr.
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
+      const bool there = atom != nobody;
+      const std::size_t c = there ? static_cast<std::size_t>(configuration_of_atom_[atom]) - block.first_configuration : 0;
+      worker.energies[lane] = there ? by_energy[c] : 0.0;
+      for (std::size_t slot = 0; slot < static_cast<std::size_t>(group.n_slots); ++slot) {
+        const std::size_t at = (group.first_slot + slot) * lanes + lane;
+        const std::size_t other = static_cast<std::size_t>(neighbour_[at]);
+        const double r[3] = {x_[at], y_[at], z_[at]};
+        for (std::size_t a = 0; a < 3; ++a) {
+          double v = 0.0;
+          if (other != nobody) {
+            v = by_force[3 * (atom - first_atom) + a] - by_force[3 * (other - first_atom) + a];
+            for (std::size_t b = 0; b < 3; ++b)
+              v -= by_stress[6 * c + static_cast<std::size_t>(voigt_of[a][b])] * r[b];
+          }
+          worker.derivatives[(slot * 3 + a) * lanes + lane] = v;
+        }
+      }
+    }
+    kernel().pull_back(prepared.model.view(), batch, worker.scratch, worker.energies, worker.derivatives, worker.rows);
+  }
+  flush();
+}
+
+double ConfigurationSet::loss_and_gradient(const Potential& potential, const Targets& targets, int n_threads,
+                                           std::vector<double>& gradient) const {
+  const Prepared prepared(*this, potential);
+  Evaluation found{std::vector<double>(n_configurations(), 0.0), std::vector<double>(n_atoms(), 0.0),
+                   std::vector<double>(3 * n_atoms(), 0.0), std::vector<double>(6 * n_configurations(), 0.0)};
+  std::vector<double> losses(blocks_.size(), 0.0);
+  std::vector<std::vector<double>> gradients(blocks_.size(), std::vector<double>(potential.n_coefficients(), 0.0));
+  for_blocks(prepared, n_threads, [&](const Block& block, std::size_t index, Worker& worker) {
+    evaluate_block(prepared, block, worker, found);
+    losses[index] = block_loss(targets, block, found);
+    block_gradient(prepared, targets, block, found, worker, gradients[index]);
+  });
+  double loss = 0.0;
+  gradient.assign(potential.n_coefficients(), 0.0);
+  for (std::size_t index = 0; index < blocks_.size(); ++index) {
+    loss += losses[index];
+    for (std::size_t k = 0; k < gradient.size(); ++k) gradient[k] += gradients[index][k];
+  }
+  return loss;
+}
+
+}  // namespace mtp

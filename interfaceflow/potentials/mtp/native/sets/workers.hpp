@@ -1,0 +1,37 @@
+// What a ConfigurationSet computes with: a prepared potential, and each thread's memory.
+#pragma once
+
+#include <vector>
+
+#include "configuration_set.hpp"
+
+namespace mtp {
+
+struct ConfigurationSet::Prepared {
+  Prepared(const ConfigurationSet& set, const Potential& potential);
+
+  Model model;
+  std::vector<int> species;  // of each of the set's known types
+};
+
+struct ConfigurationSet::Worker {
+  Worker(const ModelView& view, int lanes, int most_slots) {
+    const std::size_t n_lanes = static_cast<std::size_t>(lanes), slots = static_cast<std::size_t>(most_slots);
+    const std::size_t n_rows = static_cast<std::size_t>(view.n_species * view.n_radial_functions * view.n_chebyshev + 1 +
+                                                        view.n_scalars);
+    scratch = buffers[0].get(static_cast<std::size_t>(kernel().scratch_size(view, most_slots)));
+    energies = buffers[1].get(n_lanes);
+    derivatives = buffers[2].get(3 * slots * n_lanes);
+    rows = buffers[3].get(n_rows * n_lanes);
+  }
+
+  static constexpr std::size_t groups_at_once = 8;
+
+  double *scratch, *energies, *derivatives, *rows;
+  AlignedBuffer many_rows, many_grades, basis_values, basis_derivatives;
+
+ private:
+  AlignedBuffer buffers[4];
+};
+
+}  // namespace mtp
