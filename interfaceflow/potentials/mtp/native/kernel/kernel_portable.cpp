@@ -1,4 +1,4 @@
 #define MTP_KERNEL portable
 #define MTP_KERNEL_NAME "portable"
-#define MTP_LANES 4
+#define MTP_LANES 2
 #include "kernel_body.hpp"
