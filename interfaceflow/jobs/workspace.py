@@ -31,8 +31,7 @@ class Workspace:
 
     def __init__(self) -> None:
         job = CURRENT_JOB.job
-        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", job.name)
-        self.folder = project_root() / PROJECT_FOLDER / "files" / f"{name}-{job.uuid[:8]}-{job.index}"
+        self.folder = workspace_folder(project_root(), job.name, job.uuid, job.index)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._parents = sorted(set(job.input_uuids))
         self._started = time.monotonic()
@@ -67,6 +66,12 @@ class Workspace:
             host=host_name(),
             wall_time_s=time.monotonic() - self._started,
         )
+
+
+def workspace_folder(root: Path, name: str, uuid: str, index: int) -> Path:
+    """Return the folder in which a job of a project keeps its files."""
+    safe_name = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
+    return root / PROJECT_FOLDER / "files" / f"{safe_name}-{uuid[:8]}-{index}"
 
 
 def load_structure(structure: StructureFile) -> Atoms:

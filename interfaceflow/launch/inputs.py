@@ -1,0 +1,168 @@
+"""What a config names, found and checked before anything is computed or written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeVar
+
+from interfaceflow.core.errors import UserInputError, suggest_name
+from interfaceflow.core.files import PROJECT_FOLDER, FileRef, write_atomically
+from interfaceflow.schemas.inputs import RecipeInputs
+from interfaceflow.schemas.level_of_theory import LevelOfTheory
+from interfaceflow.schemas.settings import RecipeSettings
+
+MLP_VARIABLE = "INTERFACEFLOW_MLP"
+_BYTES_PER_ATOM_FRAME = 12
+_OTHER_BYTES = 100_000_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FoundInputs:
+    """Everything a config names.
+
+    Attributes
+    ----------
+    inputs
+        What the recipe gets; the files it points to are in the project only after `copy_inputs`.
+    sources
+        Where each of those files is now.
+    """
+
+    inputs: RecipeInputs
+    sources: dict[str, Path]
+
+
+def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> FoundInputs:
+    """Find and check everything a config names; nothing is written.
+
+    Parameters
+    ----------
+    settings
+        The config.
+    config_path
+        Its file: CIF files and levels of theory are looked for beside it, then in the installed recipe.
+    root
+        The project's root.
+
+    Raises
+    ------
+    UserInputError
+        With every problem: a file that is missing or cannot be used, an unknown level of theory, an ``mlp`` that is
+        not MLIP-3, a folder that cannot be written, a disk that is too full.
+    """
+    problems: list[str] = []
+
+    def check(look: Callable[[], T]) -> T | None:
+        try:
+            return look()
+        except UserInputError as error:
+            problems.append(str(error))
+            return None
+
+    beside = config_path.resolve().parent
+    metal = check(lambda: _find_crystal(settings.structures.metal.cif, "structures.metal.cif", settings.recipe, beside))
+    binary = check(
+        lambda: _find_crystal(settings.structures.binary.cif, "structures.binary.cif", settings.recipe, beside)
+    )
+    level = check(lambda: _load_level(settings.reference.level_of_theory, beside))
+    mlp = check(lambda: _find_mlp(settings.potential.mlp, beside))
+    check(lambda: _check_folder(root))
+    check(lambda: _check_disk(settings, root))
+    if problems or metal is None or binary is None or level is None:
+        raise UserInputError("\n".join(problems))
+    metal_cif, binary_cif = _future_file(metal), _future_file(binary)
+    inputs = RecipeInputs(metal_cif=metal_cif, binary_cif=binary_cif, level_of_theory=level, mlp=mlp)
+    return FoundInputs(inputs, {metal_cif.uri: metal, binary_cif.uri: binary})
+
+
+def copy_inputs(found: FoundInputs, root: Path) -> None:
+    """Copy the files a config names into the project; a file that is there already is left alone."""
+    for uri, source in found.sources.items():
+        target = root / uri
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(target, source.read_bytes())
+
+
+def recipe_structures(recipe: str) -> Path:
+    """Return the folder with an installed recipe's structures."""
+    return Path(str(files(f"interfaceflow.workflows.{recipe}") / "structures"))
+
+
+def _find_crystal(name: str, key: str, recipe: str, beside: Path) -> Path:
+    from interfaceflow.structures.crystals import read_crystal
+
+    folders = (beside, recipe_structures(recipe))
+    for folder in folders:
+        if (folder / name).is_file():
+            try:
+                read_crystal(folder / name)
+            except UserInputError as error:
+                raise UserInputError(f"{key}: {error}") from None
+            return folder / name
+    there = sorted({path.name for folder in folders for path in folder.glob("*.cif")})
+    raise UserInputError(
+        f"{key}: {name!r} is neither beside the config ({beside}) nor in the installed recipe."
+        f"{suggest_name(name, there)} CIF files there: {', '.join(there) or 'none'}"
+    )
+
+
+def _load_level(name: str, beside: Path) -> LevelOfTheory:
+    from interfaceflow.reference.levels_of_theory import load_level_of_theory
+
+    return load_level_of_theory(name, beside)
+
+
+def _find_mlp(name: str | None, beside: Path) -> str | None:
+    """Return the absolute path of a site's MLIP-3 binary, after asking it who it is; ``None`` for the built-in one."""
+    from interfaceflow.potentials.mlp import probe_mlp
+
+    given = name or os.environ.get(MLP_VARIABLE) or None
+    if given is None:
+        probe_mlp(None)
+        return None
+    on_path = shutil.which(given, path=f"{os.environ.get('PATH', '')}{os.pathsep}{beside}")
+    path = Path(on_path or beside / given).absolute()
+    probe_mlp(path)
+    return str(path)
+
+
+def _check_folder(root: Path) -> None:
+    folder = root / PROJECT_FOLDER if (root / PROJECT_FOLDER).is_dir() else root
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".interfaceflow-") as probe:
+            probe.write(b"0" * 4096)
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        raise UserInputError(
+            f"{folder}: cannot be written to ({error.strerror}); the project is kept in the current folder, "
+            "so change to one that you may write to and that has room"
+        ) from None
+
+
+def _check_disk(settings: RecipeSettings, root: Path) -> None:
+    production = settings.production
+    frames = production.production_ps / production.frame_interval_ps * len(production.fractions_of_melting_point)
+    wanted = _OTHER_BYTES + int(frames * settings.structures.production_cell.target_atoms * _BYTES_PER_ATOM_FRAME)
+    free = shutil.disk_usage(root).free
+    if free < wanted:
+        raise UserInputError(
+            f"{root}: {free / 1e6:.0f} MB are free, this config needs about {wanted / 1e6:.0f} MB "
+            "(most of it trajectories: production.production_ps, frame_interval_ps); make room or use another folder"
+        )
+
+
+def _future_file(source: Path) -> FileRef:
+    content = source.read_bytes()
+    digest = sha256(content).hexdigest()
+    return FileRef(uri=f"{PROJECT_FOLDER}/inputs/{digest[:12]}-{source.name}", sha256=digest, n_bytes=len(content))

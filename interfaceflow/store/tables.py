@@ -1,0 +1,387 @@
+"""Kinds of results as tables: one row per value, the unit in the column's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from interfaceflow.core.errors import UserInputError, suggest_name
+from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc
+from interfaceflow.schemas.dynamics import MeltingPointDoc, ProductionDoc
+from interfaceflow.schemas.energetics import EnergeticsDoc, SurfaceEnergyDoc
+from interfaceflow.schemas.learning import LearningRoundDoc
+from interfaceflow.schemas.structures import RelaxationDoc
+from interfaceflow.schemas.transport import ArrheniusDoc, TransportDoc
+from interfaceflow.store.results import FlowResults
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Cell = str | float | int | bool | None
+Row = dict[str, Cell]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of result that can be asked for.
+
+    Attributes
+    ----------
+    description
+        What a row is.
+    columns
+        Names of the columns, in order.
+    rows
+        Makes the rows; each has every column.
+    """
+
+    description: str
+    columns: tuple[str, ...]
+    rows: Callable[[FlowResults], Iterator[Row]]
+
+
+def build_table(kind: str, results: Callable[[], FlowResults]) -> DataFrame:
+    """Return the table of one kind.
+
+    Parameters
+    ----------
+    kind
+        A name in `KINDS`.
+    results
+        Gives the results, once the kind is known to exist.
+
+    Raises
+    ------
+    UserInputError
+        If there is no such kind.
+    """
+    from pandas import DataFrame
+
+    if kind not in KINDS:
+        known = "\n".join(f"    {name:17} {entry.description}" for name, entry in KINDS.items())
+        raise UserInputError(f"there is no kind of result {kind!r}.{suggest_name(kind, KINDS)} Kinds:\n{known}")
+    entry = KINDS[kind]
+    table = DataFrame(list(entry.rows(results())), columns=list(entry.columns))
+    empty = [name for name in table.columns if len(table) and table[name].isna().all()]
+    return table.astype(dict.fromkeys(empty, float))
+
+
+def _transport_rows(results: FlowResults) -> Iterator[Row]:
+    for stored in results.docs:
+        if not isinstance(stored.doc, TransportDoc):
+            continue
+        doc = stored.doc
+        for estimate in doc.estimates:
+            start, end = estimate.fit_window_ps or (None, None)
+            yield {
+                "temperature_K": doc.temperature_K,
+                "label": estimate.label,
+                "direction": estimate.direction,
+                "tracer_diffusivity_cm2_s": estimate.tracer_diffusivity_cm2_s,
+                "lower_cm2_s": estimate.lower_cm2_s,
+                "upper_cm2_s": estimate.upper_cm2_s,
+                "confidence": estimate.confidence,
+                "reason": estimate.reason,
+                "effective_hops": estimate.effective_hops,
+                "empirical_relative_error": estimate.empirical_relative_error,
+                "n_atoms": estimate.n_atoms,
+                "fit_start_ps": start,
+                "fit_end_ps": end,
+                "trajectory_ps": doc.trajectory_ps,
+                "largest_grade": doc.largest_grade,
+                "metal_is_solid": doc.metal_is_solid,
+                "status": doc.status,
+                "job_uuid": stored.uuid,
+            }
+
+
+def _arrhenius_rows(results: FlowResults) -> Iterator[Row]:
+    for doc in results.all_of(ArrheniusDoc):
+        for fit in doc.fits:
+            yield {name: getattr(fit, name) for name in KINDS["arrhenius"].columns}
+
+
+def _energetics_rows(results: FlowResults) -> Iterator[Row]:
+    for stored in results.docs:
+        if isinstance(stored.doc, EnergeticsDoc):
+            row: Row = {name: getattr(stored.doc, name) for name in _ENERGETICS_FIELDS}
+            yield row | {"caveats": "; ".join(stored.doc.caveats), "job_uuid": stored.uuid}
+
+
+def _surface_energy_rows(results: FlowResults) -> Iterator[Row]:
+    for stored in results.docs:
+        if isinstance(stored.doc, SurfaceEnergyDoc):
+            doc = stored.doc
+            yield {
+                "name": doc.name,
+                "formula": doc.formula,
+                "miller": " ".join(map(str, doc.miller)),
+                "surface_energy_J_m2": doc.surface_energy_J_m2,
+                "surface_energy_error_J_m2": doc.surface_energy_error_J_m2,
+                "n_layers": " ".join(map(str, doc.n_layers)),
+                "converged": doc.converged,
+                "job_uuid": stored.uuid,
+            }
+
+
+def _round_rows(results: FlowResults) -> Iterator[Row]:
+    for stored in results.docs:
+        if isinstance(stored.doc, LearningRoundDoc):
+            doc = stored.doc
+            yield {
+                "round_index": doc.round_index,
+                "status": doc.status,
+                "n_runs": len(doc.runs),
+                "n_broke": sum(run.broke for run in doc.runs),
+                "reached_ps": min((run.reached_ps for run in doc.runs), default=None),
+                "largest_grade": doc.largest_grade,
+                "n_candidates": doc.n_candidates,
+                "n_selected": doc.n_selected,
+                "n_labels": doc.n_labels,
+                "n_quarantined": len(doc.quarantined),
+                "n_training": doc.dataset.n_training,
+                "held_out_force_rmse_eV_A": doc.potential.held_out_errors.force_rmse_eV_A,
+                "wall_time_s": doc.provenance.wall_time_s,
+                "job_uuid": stored.uuid,
+            }
+
+
+def _potential_rows(results: FlowResults) -> Iterator[Row]:
+    seen: set[str] = set()
+    for stored in results.docs:
+        doc = stored.doc.potential if isinstance(stored.doc, LearningRoundDoc) else stored.doc
+        if not isinstance(doc, PotentialDoc) or doc.file.sha256 in seen:
+            continue
+        seen.add(doc.file.sha256)
+        yield {
+            "level": doc.level,
+            "cutoff_radius_A": doc.cutoff_radius_A,
+            "species": " ".join(doc.species),
+            "n_training": doc.n_training,
+            "training_energy_rmse_meV_atom": doc.training_errors.energy_rmse_meV_atom,
+            "training_force_rmse_eV_A": doc.training_errors.force_rmse_eV_A,
+            "held_out_energy_rmse_meV_atom": doc.held_out_errors.energy_rmse_meV_atom,
+            "held_out_force_rmse_eV_A": doc.held_out_errors.force_rmse_eV_A,
+            "held_out_stress_rmse_GPa": doc.held_out_errors.stress_rmse_GPa,
+            "iterations": doc.iterations,
+            "warm_start": doc.warm_start,
+            "engine": doc.engine,
+            "file": doc.file.uri,
+            "sha256": doc.file.sha256,
+            "job_uuid": stored.uuid,
+        }
+
+
+def _dataset_rows(results: FlowResults) -> Iterator[Row]:
+    seen: set[str] = set()
+    for stored in results.docs:
+        doc = stored.doc.dataset if isinstance(stored.doc, LearningRoundDoc) else stored.doc
+        if not isinstance(doc, DatasetDoc) or doc.training.sha256 in seen:
+            continue
+        seen.add(doc.training.sha256)
+        yield {
+            "n_training": doc.n_training,
+            "n_held_out": doc.n_held_out,
+            "n_quarantined": len(doc.quarantined),
+            "species": " ".join(doc.species),
+            "level_of_theory": doc.level_of_theory,
+            "training_file": doc.training.uri,
+            "held_out_file": doc.held_out.uri,
+            "training_sha256": doc.training.sha256,
+            "job_uuid": stored.uuid,
+        }
+
+
+def _production_rows(results: FlowResults) -> Iterator[Row]:
+    for stored in results.docs:
+        if isinstance(stored.doc, ProductionDoc):
+            row: Row = {name: getattr(stored.doc, name) for name in _PRODUCTION_FIELDS}
+            yield row | {"n_segments": len(stored.doc.segments), "job_uuid": stored.uuid}
+
+
+def _melting_point_rows(results: FlowResults) -> Iterator[Row]:
+    for stored in results.docs:
+        if isinstance(stored.doc, MeltingPointDoc):
+            row: Row = {name: getattr(stored.doc, name) for name in _MELTING_FIELDS}
+            yield row | {"n_runs": len(stored.doc.runs), "job_uuid": stored.uuid}
+
+
+def _relaxation_rows(results: FlowResults) -> Iterator[Row]:
+    for stored in results.docs:
+        if isinstance(stored.doc, RelaxationDoc):
+            doc = stored.doc
+            row: Row = {name: getattr(doc, name) for name in _RELAXATION_FIELDS}
+            yield row | {
+                "formula": doc.structure.formula,
+                "n_atoms": doc.structure.n_atoms,
+                "energy_per_atom_eV": doc.energy_eV / doc.structure.n_atoms,
+                "file": doc.structure.file.uri,
+                "job_uuid": stored.uuid,
+            }
+
+
+_ENERGETICS_FIELDS = (
+    "interface_formation_energy_J_m2",
+    "interfacial_energy_J_m2",
+    "elastic_energy_J_m2",
+    "work_of_adhesion_J_m2",
+    "work_of_adhesion_with_strain_J_m2",
+    "work_of_separation_J_m2",
+    "metal_surface_energy_J_m2",
+    "binary_surface_energy_J_m2",
+    "resists_voids",
+    "area_A2",
+    "n_interfaces",
+    "level_of_theory",
+)
+_PRODUCTION_FIELDS = (
+    "temperature_K",
+    "mean_temperature_K",
+    "status",
+    "production_ps",
+    "frame_interval_ps",
+    "largest_grade",
+    "residual_normal_stress_GPa",
+    "metal_solid_fraction",
+    "energy_drift_meV_atom_ps",
+    "n_atoms",
+    "atom_steps_per_s",
+)
+_MELTING_FIELDS = ("melting_point_K", "lower_K", "upper_K", "n_atoms", "largest_grade")
+_RELAXATION_FIELDS = (
+    "kind",
+    "name",
+    "n_layers",
+    "free_axes",
+    "energy_eV",
+    "max_force_eV_A",
+    "n_steps",
+    "converged",
+    "area_A2",
+    "level_of_theory",
+)
+
+KINDS: dict[str, Kind] = {
+    "transport": Kind(
+        "tracer diffusivity by temperature, label and direction",
+        (
+            "temperature_K",
+            "label",
+            "direction",
+            "tracer_diffusivity_cm2_s",
+            "lower_cm2_s",
+            "upper_cm2_s",
+            "confidence",
+            "reason",
+            "effective_hops",
+            "empirical_relative_error",
+            "n_atoms",
+            "fit_start_ps",
+            "fit_end_ps",
+            "trajectory_ps",
+            "largest_grade",
+            "metal_is_solid",
+            "status",
+            "job_uuid",
+        ),
+        _transport_rows,
+    ),
+    "arrhenius": Kind(
+        "activation energy by label and direction",
+        (
+            "label",
+            "direction",
+            "activation_energy_eV",
+            "activation_energy_error_eV",
+            "log10_prefactor_cm2_s",
+            "n_points",
+            "reason",
+        ),
+        _arrhenius_rows,
+    ),
+    "energetics": Kind("energies of an interface", (*_ENERGETICS_FIELDS, "caveats", "job_uuid"), _energetics_rows),
+    "surface-energies": Kind(
+        "energy of a surface",
+        (
+            "name",
+            "formula",
+            "miller",
+            "surface_energy_J_m2",
+            "surface_energy_error_J_m2",
+            "n_layers",
+            "converged",
+            "job_uuid",
+        ),
+        _surface_energy_rows,
+    ),
+    "rounds": Kind(
+        "a round of active learning",
+        (
+            "round_index",
+            "status",
+            "n_runs",
+            "n_broke",
+            "reached_ps",
+            "largest_grade",
+            "n_candidates",
+            "n_selected",
+            "n_labels",
+            "n_quarantined",
+            "n_training",
+            "held_out_force_rmse_eV_A",
+            "wall_time_s",
+            "job_uuid",
+        ),
+        _round_rows,
+    ),
+    "potentials": Kind(
+        "a fitted potential and its errors",
+        (
+            "level",
+            "cutoff_radius_A",
+            "species",
+            "n_training",
+            "training_energy_rmse_meV_atom",
+            "training_force_rmse_eV_A",
+            "held_out_energy_rmse_meV_atom",
+            "held_out_force_rmse_eV_A",
+            "held_out_stress_rmse_GPa",
+            "iterations",
+            "warm_start",
+            "engine",
+            "file",
+            "sha256",
+            "job_uuid",
+        ),
+        _potential_rows,
+    ),
+    "datasets": Kind(
+        "a training set",
+        (
+            "n_training",
+            "n_held_out",
+            "n_quarantined",
+            "species",
+            "level_of_theory",
+            "training_file",
+            "held_out_file",
+            "training_sha256",
+            "job_uuid",
+        ),
+        _dataset_rows,
+    ),
+    "production": Kind(
+        "a production run at one temperature", (*_PRODUCTION_FIELDS, "n_segments", "job_uuid"), _production_rows
+    ),
+    "melting-point": Kind(
+        "the melting point that the potential gives the metal",
+        (*_MELTING_FIELDS, "n_runs", "job_uuid"),
+        _melting_point_rows,
+    ),
+    "relaxations": Kind(
+        "a relaxed structure and its energy",
+        (*_RELAXATION_FIELDS, "formula", "n_atoms", "energy_per_atom_eV", "file", "job_uuid"),
+        _relaxation_rows,
+    ),
+}
