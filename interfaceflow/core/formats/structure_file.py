@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -18,30 +19,48 @@ def write_structure(atoms: Atoms, path: Path) -> None:
 
     Calculators and constraints are left out.
     """
-    bare = atoms.copy()
-    bare.calc = None
-    bare.set_constraint()
+    write_structures([atoms], path)
+
+
+def write_structures(frames: Sequence[Atoms], path: Path) -> None:
+    """Write structures, one after another, as `write_structure` writes one."""
     buffer = StringIO()
-    write(buffer, bare, format="extxyz")
+    for atoms in frames:
+        bare = atoms.copy()
+        bare.calc = None
+        bare.set_constraint()
+        write(buffer, bare, format="extxyz")
     write_atomically(path, buffer.getvalue())
 
 
 def read_structure(path: Path) -> Atoms:
-    """Read the single structure of an extended XYZ file.
+    """Read the first structure of an extended XYZ file.
 
     Raises
     ------
     DataFileError
         If the file is absent, truncated or not extended XYZ.
     """
+    return read_structures(path)[0]
+
+
+def read_structures(path: Path) -> list[Atoms]:
+    """Read all structures of an extended XYZ file.
+
+    Raises
+    ------
+    DataFileError
+        If the file is absent, empty, truncated or not extended XYZ.
+    """
     try:
-        atoms = read(path, index=0, format="extxyz")
-        if not isinstance(atoms, Atoms):
-            raise TypeError("holds several structures")
+        frames = read(path, index=":", format="extxyz")
     except FileNotFoundError:
         raise DataFileError(f"{path}: no such file") from None
     except Exception as error:
         raise DataFileError(f"{path}: not a readable extended XYZ file ({error})") from error
-    if not np.isfinite(atoms.positions).all() or not np.isfinite(np.asarray(atoms.cell)).all():
-        raise DataFileError(f"{path}: holds positions or cell vectors that are not numbers")
-    return atoms
+    if not frames:
+        raise DataFileError(f"{path}: holds no structure")
+    for atoms in frames:
+        if not np.isfinite(atoms.positions).all() or not np.isfinite(np.asarray(atoms.cell)).all():
+            raise DataFileError(f"{path}: holds positions or cell vectors that are not numbers")
+    return list(frames)
