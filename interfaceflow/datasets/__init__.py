@@ -1,1 +1,1 @@
-"""Training configurations: ladders, splits, extended XYZ files."""
+"""Training data: which trajectories sample it, and the labelled configurations they give."""

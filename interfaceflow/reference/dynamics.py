@@ -1,0 +1,134 @@
+"""Short reference molecular dynamics, whose frames are labelled by the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from ase import Atoms, units
+
+from interfaceflow.core.errors import CalculationError
+from interfaceflow.core.labelled import LabelledConfiguration
+from interfaceflow.reference.engines import engine_of
+from interfaceflow.reference.engines.engine import check_request
+from interfaceflow.reference.labels import take_label
+from interfaceflow.reference.levels_of_theory import calculator_of
+from interfaceflow.reference.workers import Advance
+from interfaceflow.schemas.level_of_theory import LevelOfTheory
+
+FRICTION_PER_FS: Final = 0.01
+LARGEST_MOVE_A: Final = 0.5
+LARGEST_HEATING: Final = 10.0
+
+
+@dataclass(frozen=True)
+class SamplingTask:
+    """A run to be done.
+
+    Parameters
+    ----------
+    atoms
+        Relaxed, or strained, periodic configuration to start from.
+    temperature_K
+        Temperature, K.
+    timestep_fs
+        Time step, fs.
+    n_steps
+        Steps of the run.
+    sample_every
+        A frame is kept every so many steps, the first after as many.
+    seed
+        Seed of velocities and thermostat.
+    level
+        Level of theory.
+    name
+        Name of the run, and so of the trajectory.
+    """
+
+    atoms: Atoms
+    temperature_K: float
+    timestep_fs: float
+    n_steps: int
+    sample_every: int
+    seed: int
+    level: LevelOfTheory
+    name: str
+
+    @property
+    def n_samples(self) -> int:
+        """Number of frames the run gives."""
+        return self.n_steps // self.sample_every
+
+
+def sample_in_worker(task: SamplingTask, advance: Advance) -> list[LabelledConfiguration]:
+    """Run in a worker process; one unit of progress for each step."""
+    return sample_trajectory(task, advance)
+
+
+def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConfiguration]:
+    """Run Langevin dynamics at constant volume and keep labelled frames.
+
+    Velocities start at twice the temperature: within a vibration half of that becomes potential energy, and a short
+    run is at its temperature from then on. Langevin dynamics thermalises every atom by itself, which short runs need;
+    nothing about transport may be read from it.
+
+    Returns
+    -------
+    list of LabelledConfiguration
+        ``task.n_samples`` frames in order of time; their labels are not checked.
+
+    Raises
+    ------
+    UserInputError
+        If the engine cannot compute the configuration.
+    CalculationError
+        If atoms fly apart: energies that are not finite, a move of more than `LARGEST_MOVE_A` in one step, or a
+        kinetic temperature of more than `LARGEST_HEATING` times what was asked for.
+    """
+    from ase.constraints import FixCom
+    from ase.md.langevin import Langevin
+    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+
+    check_request(engine_of(task.level), task.atoms, float(task.atoms.info.get("charge_e", 0.0)), task.name)
+    generator = np.random.default_rng(task.seed)
+    atoms = task.atoms.copy()
+    atoms.set_constraint()
+    MaxwellBoltzmannDistribution(atoms, temperature_K=2 * task.temperature_K, force_temp=len(atoms) > 1, rng=generator)
+    Stationary(atoms)
+    atoms.set_constraint(FixCom())
+    atoms.calc = calculator_of(task.level)
+    thermostat: dict[str, Any] = {"temperature_K": task.temperature_K, "friction": FRICTION_PER_FS / units.fs}
+    dynamics = Langevin(atoms, task.timestep_fs * units.fs, fixcm=False, rng=generator, **thermostat)
+    frames = []
+    for step in range(1, task.n_steps + 1):
+        dynamics.run(1)
+        _check_together(atoms, step, task)
+        if step % task.sample_every == 0:
+            frames.append(_label(atoms, step, task))
+        advance()
+    return frames
+
+
+def _label(atoms: Atoms, step: int, task: SamplingTask) -> LabelledConfiguration:
+    return take_label(
+        atoms,
+        physics_hash=task.level.physics_hash,
+        source=f"{task.name}, step {step}",
+        trajectory=task.name,
+        temperature_K=task.temperature_K,
+    )
+
+
+def _check_together(atoms: Atoms, step: int, task: SamplingTask) -> None:
+    """Raise if the atoms fly apart."""
+    move = float(np.linalg.norm(atoms.get_velocities(), axis=1).max()) * task.timestep_fs * units.fs
+    temperature = float(atoms.get_temperature())
+    finite = np.isfinite([atoms.get_potential_energy(), move, temperature]).all()
+    if finite and move <= LARGEST_MOVE_A and temperature <= LARGEST_HEATING * task.temperature_K:
+        return
+    raise CalculationError(
+        f"{task.name}: the atoms fly apart at step {step}: kinetic temperature {temperature:.0f} K for "
+        f"{task.temperature_K:.0f} K asked, fastest atom {move:.2f} Å in a step of {task.timestep_fs:g} fs; use a "
+        "shorter time step, a lower temperature or less strain"
+    )
