@@ -15,11 +15,13 @@ class SurfaceEnergyDoc(Doc):
     miller: tuple[int, int, int] = Field(description="Miller indices")
     surface_energy_J_m2: float = quantity("J/m2", "Surface energy, from the linear fit over thicknesses")
     surface_energy_error_J_m2: float = quantity(
-        "J/m2", "Half the spread of the surface energies of neighbouring thicknesses", ge=0
+        "J/m2",
+        "Half the spread of the intercepts of neighbouring thicknesses and of the thickest slab against the bulk",
+        ge=0,
     )
     n_layers: tuple[int, ...] = Field(description="Numbers of layers in the fit")
     slab_energies_eV: tuple[float, ...] = Field(description="Energies of the slabs [eV]")
-    converged: bool = Field(description="Whether the thickness series agrees within 0.01 J/m2")
+    converged: bool = Field(description="Whether that error is at most 0.01 J/m2")
     physics_hash: str = Field(description="SHA-256 of the physics of the level of theory")
 
 
@@ -33,6 +35,7 @@ class EnergeticsDoc(Doc):
     elastic_energy_J_m2: float = quantity("J/m2", "E_f minus sigma")
     work_of_adhesion_J_m2: float = quantity("J/m2", "W_ad = gamma_A + gamma_B - sigma, without strain energy")
     work_of_adhesion_with_strain_J_m2: float = quantity("J/m2", "W_ad = gamma_A + gamma_B - E_f")
+    work_of_adhesion_error_J_m2: float = quantity("J/m2", "Error of W_ad from those of the surface energies", ge=0)
     work_of_separation_J_m2: float = quantity("J/m2", "Direct separation of the same cell, slabs not relaxed further")
     metal_surface_energy_J_m2: float = quantity("J/m2", "Surface energy of the metal")
     binary_surface_energy_J_m2: float = quantity("J/m2", "Surface energy of the binary")

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from interfaceflow.core.files import FileRef
 from interfaceflow.schemas.base import Doc, quantity
 
+IntegerMatrix = tuple[tuple[int, int], tuple[int, int]]
+
 
 class StructureFile(BaseModel):
     """A structure in an extended XYZ file (labels included), with what one wants to know of it at a glance."""
@@ -49,6 +51,10 @@ class LatticeMatchDoc(BaseModel):
     principal_strains: tuple[float, float] = Field(description="Principal strains of the metal, signed [1]")
     metal_multiple: int = Field(ge=1, description="Metal surface cells in the match")
     binary_multiple: int = Field(ge=1, description="Binary surface cells in the match")
+    metal_matrix: IntegerMatrix = Field(description="In-plane vectors of the cell in those of the metal's surface cell")
+    binary_matrix: IntegerMatrix = Field(
+        description="In-plane vectors of the cell in those of the binary's surface cell"
+    )
 
 
 class InterfaceDoc(Doc):
