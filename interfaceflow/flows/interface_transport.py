@@ -57,9 +57,7 @@ class InterfaceTransportMaker(Maker):
             structures=settings.structures, level=self.level, reference=settings.reference
         ).make(metal_cif, binary_cif)
         built = energetics.output
-        learning = PotentialLearningMaker(plan=plan).make(
-            built["metal"], built["binary"], built["relaxed"], built["interface"]
-        )
+        learning = PotentialLearningMaker(plan=plan).make(built["metal"], built["binary"], built["relaxed"])
         transport = TransportMaker(settings=settings).make(
             built["metal"], built["interface"], built["relaxed"], learning.output.potential
         )

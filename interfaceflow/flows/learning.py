@@ -31,7 +31,7 @@ class PotentialLearningMaker(Maker):
 
     Examples
     --------
-    >>> PotentialLearningMaker(plan=plan).make(metal, binary, relaxed, interface)  # doctest: +SKIP
+    >>> PotentialLearningMaker(plan=plan).make(metal, binary, relaxed)  # doctest: +SKIP
     """
 
     name: str = "potential learning"
@@ -42,7 +42,6 @@ class PotentialLearningMaker(Maker):
         metal: OutputReference,
         binary: OutputReference,
         relaxed: OutputReference,
-        interface: OutputReference,
     ) -> Flow:
         """Make the flow; its output is the reference to the last ``LearningRoundDoc``.
 
@@ -50,8 +49,6 @@ class PotentialLearningMaker(Maker):
         ----------
         metal, binary, relaxed
             References to the RelaxationDocs of both bulk crystals and of the interface.
-        interface
-            Reference to the InterfaceDoc.
         """
         plan = self.plan
         sampling = with_category(
@@ -61,7 +58,7 @@ class PotentialLearningMaker(Maker):
             "dft",
         )
         training = with_category(train_potential(sampling.output, plan.potential, plan.seed), "cpu")
-        starts = with_category(build_learning_starts(metal, interface, relaxed, plan), "light")
+        starts = with_category(build_learning_starts(metal, relaxed, plan), "light")
         exploring = first_exploration(sampling.output, training.output, starts.output, plan)
         evaluation = with_category(evaluate_potential(exploring.output.dataset, exploring.output.potential), "cpu")
         for job, name in (
