@@ -60,6 +60,11 @@ class LammpsFrame:
         orthogonal, upper = np.linalg.qr(ordered.T)
         return cls(np.sign(np.diag(upper))[:, None] * orthogonal.T, order)
 
+    @classmethod
+    def identity(cls) -> LammpsFrame:
+        """Return the frame of structures that already are in LAMMPS' frame."""
+        return cls(np.eye(3), (0, 1, 2))
+
     def cell_to_lammps(self, cell: FloatArray) -> FloatArray:
         """Return the lower triangular cell L of C = L Q [Å], shape (3, 3)."""
         return np.tril(np.asarray(cell, float)[list(self.order)] @ self.rotation.T)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -12,13 +13,17 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from interfaceflow.core.errors import UserInputError
+from interfaceflow.core.errors import DataFileError, UserInputError
+from interfaceflow.dynamics.frame import LammpsFrame
 from interfaceflow.dynamics.pair_style import PairStyle
+from interfaceflow.dynamics.snapshots import Snapshot, dump_lines, read_snapshots
 
 CLOSEST_SHARE: Final = 0.9
 DISTANCES_EVERY: Final = 5
 
 _RECORD = "grade"
+_FAR = "extrapolated"
+_CLOSE = "collided"
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,8 @@ class GuardRecord:
 def guard_lines(guard: Guard, pair_style: PairStyle, atoms: Atoms, name: str) -> list[str]:
     """Return the commands that compute, write down and act on what the guard looks at.
 
-    They define the variables ``largest_grade``, where the potential has a grade, and ``n_close``, the number of
-    pairs that are too close.
+    They define the variable ``largest_grade`` where the potential has a grade. The frame that stops a run is kept
+    with its velocities and grades; `read_breaking_frame` reads it.
 
     Parameters
     ----------
@@ -81,18 +86,21 @@ def guard_lines(guard: Guard, pair_style: PairStyle, atoms: Atoms, name: str) ->
     atoms
         The structure of the run.
     name
-        The record is written to ``<name>.grade``.
+        The record is written to ``<name>.grade``; letters, digits and underscores.
     """
-    lines: list[str] = []
-    if pair_style.grade is not None:
-        lines += [
-            *pair_style.grade.lines(guard.every),
-            f"compute largest_grade all reduce max {pair_style.grade.per_atom}",
-            'variable largest_grade equal "c_largest_grade"',
-            f"fix record all ave/time {guard.every} 1 {guard.every} v_largest_grade file {name}.{_RECORD}",
-            _halt("break_grade", guard.every, f"v_largest_grade >= {guard.break_threshold:.10g}"),
-        ]
-    return lines + _distance_lines(guard, pair_style, atoms)
+    grade = pair_style.grade
+    if grade is None:
+        return _distance_lines(guard, pair_style, atoms, name)
+    threshold = f"{guard.break_threshold:.10g}"
+    return [
+        *grade.lines(guard.every),
+        f"compute largest_grade all reduce max {grade.per_atom}",
+        'variable largest_grade equal "c_largest_grade"',
+        f"fix record all ave/time {guard.every} 1 {guard.every} v_largest_grade file {name}.{_RECORD}",
+        *_halt_lines("break_grade", guard.every, f"v_largest_grade >= {threshold}"),
+        *dump_lines(f"{name}_{_FAR}", guard.every, grade.per_atom, skip=f"v_largest_grade < {threshold}"),
+        *_distance_lines(guard, pair_style, atoms, name),
+    ]
 
 
 def read_guard_record(folder: Path, name: str) -> GuardRecord:
@@ -101,6 +109,32 @@ def read_guard_record(folder: Path, name: str) -> GuardRecord:
     rows = [line.split() for line in path.read_text().splitlines()] if path.is_file() else []
     numbers = [row for row in rows if row and row[0] != "#"]
     return GuardRecord(np.array([int(row[0]) for row in numbers], int), np.array([float(row[1]) for row in numbers]))
+
+
+def read_breaking_frame(folder: Path, name: str, start: Atoms, frame: LammpsFrame) -> Snapshot | None:
+    """Return the frame at which the guard stopped a run, if it did; arguments as in `guard_lines`."""
+    for path in _break_dumps(folder, name):
+        if path.is_file():
+            with suppress(DataFileError):  # LAMMPS crashed while it wrote: the guard did not stop this run
+                for snapshot in read_snapshots(path, start, frame):
+                    return snapshot
+    return None
+
+
+def clear_guard_files(folder: Path, name: str) -> None:
+    """Remove what an earlier run of this name left, so that it is not taken for this one's."""
+    for path in (folder / f"{name}.{_RECORD}", *_break_dumps(folder, name)):
+        path.unlink(missing_ok=True)
+
+
+def explain_break(guard: Guard, breaking: Snapshot, timestep_fs: float) -> str:
+    """Say what stopped a run."""
+    time = f"at {breaking.step * timestep_fs / 1000.0:.3f} ps"
+    if breaking.largest_grade >= guard.break_threshold:
+        grade = f"extrapolation grade {breaking.largest_grade:.2f}"
+        return f"{grade} reached the break threshold {guard.break_threshold:g} {time}"
+    pair, distance = closest_approach(breaking.atoms, guard.min_distances_A) or ("two atoms", float("nan"))
+    return f"{pair} came as close as {distance:.2f} Å {time}, below 0.9 of the training set's smallest distance"
 
 
 def closest_approach(atoms: Atoms, min_distances_A: Mapping[str, float]) -> tuple[str, float] | None:
@@ -127,10 +161,13 @@ def closest_approach(atoms: Atoms, min_distances_A: Mapping[str, float]) -> tupl
     return None
 
 
-def _distance_lines(guard: Guard, pair_style: PairStyle, atoms: Atoms) -> list[str]:
+def _distance_lines(guard: Guard, pair_style: PairStyle, atoms: Atoms, name: str) -> list[str]:
+    """Return the commands that count the pairs that are too close; the training set may lack some pairs."""
     present = set(atoms.get_chemical_symbols())
     pairs = {_pair_of(pair): distance for pair, distance in guard.min_distances_A.items()}
     pairs = {pair: distance for pair, distance in pairs.items() if present.issuperset(pair)}
+    if not pairs:
+        return []
     lines = [f"group {symbol} type {pair_style.type_of(symbol)}" for symbol in sorted(set(chain(*pairs)))]
     for (a, b), distance in pairs.items():
         cutoff = f"cutoff {CLOSEST_SHARE * distance:.10g} {pair_style.type_of(b)}"
@@ -138,15 +175,26 @@ def _distance_lines(guard: Guard, pair_style: PairStyle, atoms: Atoms) -> list[s
             f"compute close_{a}_{b} {a} coord/atom {cutoff}",
             f"compute n_close_{a}_{b} {a} reduce sum c_close_{a}_{b}",
         ]
-    if pairs:
-        total = "+".join(f"c_n_close_{a}_{b}" for a, b in pairs)
-        lines += [f'variable n_close equal "{total}"', _halt("break_distance", guard.distances_every, "v_n_close > 0")]
-    return lines
+    total = "+".join(f"c_n_close_{a}_{b}" for a, b in pairs)
+    grade = pair_style.grade.per_atom if pair_style.grade else None
+    return [
+        *lines,
+        f'variable n_close equal "{total}"',
+        *_halt_lines("break_distance", guard.distances_every, "v_n_close > 0"),
+        *dump_lines(f"{name}_{_CLOSE}", guard.distances_every, grade, skip="v_n_close == 0"),
+    ]
 
 
-def _halt(name: str, every: int, condition: str) -> str:
+def _halt_lines(name: str, every: int, condition: str) -> list[str]:
     """Return the commands that end a run softly where a condition holds; the script goes on behind the run."""
-    return f'variable {name} equal "{condition}"\nfix {name} all halt {every} v_{name} > 0.5 error soft message no'
+    return [
+        f'variable {name} equal "{condition}"',
+        f"fix {name} all halt {every} v_{name} > 0.5 error soft message no",
+    ]
+
+
+def _break_dumps(folder: Path, name: str) -> list[Path]:
+    return [folder / f"{name}_{what}.dump" for what in (_FAR, _CLOSE)]
 
 
 def _pair_of(pair: str) -> tuple[str, str]:

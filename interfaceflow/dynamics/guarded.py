@@ -21,8 +21,10 @@ from interfaceflow.dynamics.frame import LammpsFrame
 from interfaceflow.dynamics.guard import (
     Guard,
     GuardRecord,
-    closest_approach,
+    clear_guard_files,
+    explain_break,
     guard_lines,
+    read_breaking_frame,
     read_guard_record,
 )
 from interfaceflow.dynamics.lammps_run import AtomsLostError, check_room, run_lammps, setup_lines, thermo_lines
@@ -148,8 +150,9 @@ def run_guarded_md(
     if not np.any(atoms.get_momenta()):
         atoms = draw_velocities(atoms, settings.temperature_K, np.random.default_rng(seed))
     frame = LammpsFrame.of(atoms.cell.array, settings.normal_axis)
-    for left in folder.glob("*.dump"):
-        left.unlink()
+    clear_guard_files(folder, "guarded")
+    for name in ("safe", "candidates"):
+        (folder / f"{name}.dump").unlink(missing_ok=True)
     write_data_file(atoms, pair_style, frame, folder / "start.data")
     lost = None
     try:
@@ -167,6 +170,7 @@ def _script(atoms: Atoms, pair_style: PairStyle, settings: GuardedSettings, seed
         *setup_lines(pair_style, "read_data start.data", timestep_fs=settings.timestep_fs),
         *guard_lines(guard, pair_style, atoms, "guarded"),
         *_ensemble_lines(settings, seed),
+        *thermo_lines(max(stored_every, n_steps // 20)),
     ]
     if grade is None:
         lines += dump_lines("safe", stored_every, None)
@@ -174,10 +178,7 @@ def _script(atoms: Atoms, pair_style: PairStyle, settings: GuardedSettings, seed
         below = f"v_largest_grade < {settings.select_threshold:.10g}"
         lines += dump_lines("safe", stored_every, grade, skip=f"!({below})")
         lines += dump_lines("candidates", stored_every, grade, skip=below)
-        lines += dump_lines("breaking", guard.every, grade, skip=f"v_largest_grade < {guard.break_threshold:.10g}")
-    if any("n_close" in line for line in lines):
-        lines += dump_lines("collided", guard.distances_every, grade, skip="v_n_close == 0")
-    return [*lines, *thermo_lines(max(stored_every, n_steps // 20)), f"run {n_steps}"]
+    return [*lines, f"run {n_steps}"]
 
 
 def _ensemble_lines(settings: GuardedSettings, seed: int) -> list[str]:
@@ -193,22 +194,26 @@ def _ensemble_lines(settings: GuardedSettings, seed: int) -> list[str]:
 
 def _collect(start: Atoms, settings: GuardedSettings, folder: Path, frame: LammpsFrame, lost: str | None) -> GuardedRun:
     """Read what the run left; ``lost`` is the error of a run whose atoms flew apart."""
-    stored = {
-        name: _read_whole(folder / f"{name}.dump", start, frame)
-        for name in ("safe", "candidates", "breaking", "collided")
-    }
     record = read_guard_record(folder, "guarded")
-    breaking = (stored["breaking"] + stored["collided"])[:1]
-    printed_step = int(read_thermo(folder / "guarded.log").column("Step")[-1])
-    candidates = [snapshot for snapshot in stored["candidates"] if not breaking or snapshot.step < breaking[0].step]
+    breaking = read_breaking_frame(folder, "guarded", start, frame)
+    candidates = _read_whole(folder / "candidates.dump", start, frame)
+    safe = _read_whole(folder / "safe.dump", start, frame)
+    if breaking is not None:
+        candidates = [snapshot for snapshot in candidates if snapshot.step < breaking.step]
+        candidates = [*_thin(candidates, settings.max_candidates - 1), breaking]
+        reached_step = breaking.step
+        reason: str | None = explain_break(settings.guard, breaking, settings.timestep_fs)
+    else:
+        candidates = _thin(candidates, settings.max_candidates)
+        reached_step, reason = int(read_thermo(folder / "guarded.log").column("Step")[-1]), lost
     return GuardedRun(
-        reached_ps=(breaking[0].step if breaking else printed_step) * settings.timestep_fs / 1000.0,
-        broke=bool(breaking) or lost is not None,
-        reason=_reason(breaking[0], settings) if breaking else lost,
+        reached_ps=reached_step * settings.timestep_fs / 1000.0,
+        broke=reason is not None,
+        reason=reason,
         largest_grade=record.largest_grade,
-        candidates=(*_thin(candidates, settings.max_candidates - len(breaking)), *breaking),
-        breaking=breaking[0] if breaking else None,
-        last_safe=stored["safe"][-1] if stored["safe"] else Snapshot(0, start, None),
+        candidates=tuple(candidates),
+        breaking=breaking,
+        last_safe=safe[-1] if safe else Snapshot(0, start, None),
         record=record,
     )
 
@@ -227,12 +232,3 @@ def _thin(snapshots: list[Snapshot], limit: int) -> list[Snapshot]:
     if len(snapshots) <= limit:
         return snapshots
     return [snapshots[i] for i in np.linspace(0, len(snapshots) - 1, limit).round().astype(int)]
-
-
-def _reason(breaking: Snapshot, settings: GuardedSettings) -> str:
-    guard, time = settings.guard, f"at {breaking.step * settings.timestep_fs / 1000.0:.3f} ps"
-    if breaking.largest_grade >= guard.break_threshold:
-        grade = f"extrapolation grade {breaking.largest_grade:.2f}"
-        return f"{grade} reached the break threshold {guard.break_threshold:g} {time}"
-    pair, distance = closest_approach(breaking.atoms, guard.min_distances_A) or ("two atoms", float("nan"))
-    return f"{pair} came as close as {distance:.2f} Å {time}, below 0.9 of the training set's smallest distance"

@@ -15,6 +15,7 @@ from interfaceflow.core.progress import Progress, SilentProgress
 from interfaceflow.dynamics.pair_style import PairStyle
 from interfaceflow.dynamics.thermo import last_step
 
+_RANKS_ACROSS_NORMAL: Final = 8
 _FINISHED: Final = "Total wall time"
 _FLEW_APART: Final = ("Lost atoms", "out of range", "Non-numeric")
 
@@ -70,7 +71,7 @@ def run_lammps(
     return log
 
 
-def setup_lines(pair_style: PairStyle, read_command: str, *, timestep_fs: float) -> list[str]:
+def setup_lines(pair_style: PairStyle, read_command: str, *, timestep_fs: float, n_ranks: int = 1) -> list[str]:
     """Return the beginning of every script: units, structure, potential, neighbours, time step.
 
     Parameters
@@ -81,11 +82,14 @@ def setup_lines(pair_style: PairStyle, read_command: str, *, timestep_fs: float)
         ``read_data FILE`` or ``read_restart FILE``.
     timestep_fs
         Time step [fs].
+    n_ranks
+        MPI ranks; a few ranks share the cell across the normal, so that each has a part of both crystals.
     """
     return [
         "units metal",
         "atom_style atomic",
         "boundary p p p",
+        f"processors * * {1 if n_ranks <= _RANKS_ACROSS_NORMAL else '*'}",
         read_command,
         *pair_style.commands,
         "neighbor 1.0 bin",

@@ -41,6 +41,8 @@ class PairStyle:
         ``pair_style`` and ``pair_coeff`` lines, for the units ``metal``.
     grade
         Its extrapolation grade, where it has one.
+    identity
+        What tells it from other potentials wherever its file lies, such as the file's SHA-256.
 
     Examples
     --------
@@ -52,6 +54,7 @@ class PairStyle:
     elements: tuple[str, ...]
     commands: tuple[str, ...]
     grade: GradeSource | None = None
+    identity: str = ""
 
     def type_of(self, symbol: str) -> int:
         """Return the LAMMPS type of an element, from 1.

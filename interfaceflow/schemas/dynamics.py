@@ -52,6 +52,10 @@ class ProductionDoc(Doc):
     status: Literal["completed", "extrapolated"] = Field(
         description="'extrapolated' when it stopped at the break threshold before its time"
     )
+    reason: str | None = Field(default=None, description="What stopped it before its time")
+    breaking_frame: FileRef | None = Field(
+        default=None, description="Extended XYZ of the frame that stopped it, with grades, in the trajectory's frame"
+    )
     temperature_K: float = quantity("K", "Target temperature", gt=0)
     mean_temperature_K: float = quantity("K", "Mean temperature of the production part", gt=0)
     production_ps: float = quantity("ps", "Length of the production part", ge=0)

@@ -42,11 +42,10 @@ def run(tmp_path_factory):
         "run 300",
     ]
     run_lammps(script, folder, "npt")
-    snapshots = [snapshot.atoms for snapshot in read_snapshots(folder / "text.dump", frame.turn(atoms), _IDENTITY)]
+    snapshots = [
+        snapshot.atoms for snapshot in read_snapshots(folder / "text.dump", frame.turn(atoms), LammpsFrame.identity())
+    ]
     return [folder / "first.dcd", folder / "second.dcd"], snapshots
-
-
-_IDENTITY = LammpsFrame(np.eye(3), (0, 1, 2))
 
 
 @pytest.mark.parametrize("max_bytes", [1, 12 * N_ATOMS * 7, 10**9])
