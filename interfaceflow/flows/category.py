@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jobflow import Job
+from jobflow.core.job import Job
 
 Category = Literal["light", "cpu", "gpu", "dft"]
 

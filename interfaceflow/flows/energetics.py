@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from jobflow import Flow, Job, Maker, OutputReference
+from jobflow.core.flow import Flow
+from jobflow.core.job import Job
+from jobflow.core.maker import Maker
+from jobflow.core.reference import OutputReference
 
 from interfaceflow.core.files import FileRef
 from interfaceflow.flows.category import with_category

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from jobflow import Flow, Maker
+from jobflow.core.flow import Flow
+from jobflow.core.maker import Maker
 
 from interfaceflow.core.files import FileRef
 from interfaceflow.flows.energetics import InterfaceEnergeticsMaker

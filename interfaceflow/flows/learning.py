@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from jobflow import Flow, Job, Maker, OutputReference
+from jobflow.core.flow import Flow
+from jobflow.core.job import Job
+from jobflow.core.maker import Maker
+from jobflow.core.reference import OutputReference
 
 from interfaceflow.flows.category import with_category
 from interfaceflow.jobs.datasets import sample_training_set
@@ -52,9 +55,7 @@ class PotentialLearningMaker(Maker):
         """
         plan = self.plan
         sampling = with_category(
-            sample_training_set(
-                metal, binary, relaxed, plan.training_set, plan.level, plan.reference, plan.seed
-            ),
+            sample_training_set(metal, binary, relaxed, plan.training_set, plan.level, plan.reference, plan.seed),
             "dft",
         )
         training = with_category(train_potential(sampling.output, plan.potential, plan.seed), "cpu")
@@ -68,9 +69,7 @@ class PotentialLearningMaker(Maker):
             (evaluation, "evaluate potential"),
         ):
             job.name = name
-        return Flow(
-            [sampling, training, starts, exploring, evaluation], output=exploring.output, name=self.name
-        )
+        return Flow([sampling, training, starts, exploring, evaluation], output=exploring.output, name=self.name)
 
 
 def first_exploration(

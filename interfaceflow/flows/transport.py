@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from jobflow import Flow, Maker, OutputReference
+from jobflow.core.flow import Flow
+from jobflow.core.maker import Maker
+from jobflow.core.reference import OutputReference
 
 from interfaceflow.flows.category import with_category
 from interfaceflow.jobs.dynamics import detect_melting_point, run_production

@@ -1,0 +1,1 @@
+"""A metal against a product of its electrolyte's decomposition."""

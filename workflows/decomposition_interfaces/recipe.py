@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobflow import Flow
+from jobflow.core.flow import Flow
 
 from interfaceflow.flows.interface_transport import InterfaceTransportMaker
 from interfaceflow.schemas.inputs import RecipeInputs
