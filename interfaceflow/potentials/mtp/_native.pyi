@@ -440,7 +440,7 @@ class ConfigurationSet:
         """
 
     def site_gradients(self, potential: Potential, *, n_threads: int = 1) -> FloatArray:
-        """Return the derivative of each site energy with respect to each coefficient, shape (n_atoms, n_coefficients)."""
+        """Return the derivative of each site energy with respect to each coefficient: (n_atoms, n_coefficients)."""
 
     def energy_gradients(self, potential: Potential, *, n_threads: int = 1) -> FloatArray:
         """Return the derivative of each configuration's energy with respect to each coefficient.

@@ -1,0 +1,211 @@
+"""Reading and writing `.almtp`, `.mtp` and `.cfg` files, whole and damaged."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from interfaceflow.core.errors import DataFileError, UserInputError
+from interfaceflow.potentials.mtp import _native as native
+
+DATA = Path(__file__).parent.parent / "data" / "mtp"
+LEVEL08 = DATA / "li2s" / "level08.almtp"
+TEXT = (DATA / "li2s" / "level16.mtp").read_text()
+
+
+@pytest.mark.parametrize("file", ["level08.almtp", "level12.almtp", "level16.mtp"])
+def test_a_file_of_mlp_is_written_back_byte_for_byte(file):
+    path = DATA / "li2s" / file
+    potential = native.Potential.read(path)
+    assert potential.serialise() == path.read_bytes()
+    assert potential.copy().serialise() == path.read_bytes()
+
+
+@pytest.mark.parametrize("level", ["06", "08", "10", "12", "14", "16", "18", "20"])
+def test_templates_are_read_and_have_no_coefficients(level):
+    potential = native.Potential.read(DATA / "templates" / f"{level}.almtp")
+    assert not potential.initialised
+    assert potential.species_count == 1
+    assert not potential.coefficients.any()
+    again = native.Potential.parse(potential.serialise())
+    assert np.array_equal(again.alpha_index_times, potential.alpha_index_times)
+    assert not again.initialised
+
+
+def test_a_potential_from_arrays_is_the_one_read():
+    read = native.Potential.read(LEVEL08)
+    built = native.Potential(
+        species_types=read.species_types,
+        scaling=read.scaling,
+        min_dist=read.min_dist,
+        max_dist=read.max_dist,
+        alpha_moments_count=read.alpha_moments_count,
+        alpha_index_basic=read.alpha_index_basic,
+        alpha_index_times=read.alpha_index_times,
+        alpha_moment_mapping=read.alpha_moment_mapping,
+        radial_coeffs=read.radial_coeffs,
+        species_coeffs=read.species_coeffs,
+        moment_coeffs=read.moment_coeffs,
+        name=read.name,
+    )
+    built.selection = read.selection
+    assert built.serialise() == LEVEL08.read_bytes()
+    parts = [read.radial_coeffs.ravel(), read.species_coeffs, read.moment_coeffs]
+    assert np.array_equal(read.coefficients, np.concatenate(parts))
+
+
+def test_types_need_not_count_from_zero():
+    potential = native.Potential.parse(re.sub(r"\b(\d)-(\d)$", r"1\1-1\2", TEXT, flags=re.MULTILINE).encode())
+    assert potential.species_types == [10, 11]
+
+
+def test_scalings_before_and_inside_the_radial_basis_multiply():
+    before = native.Potential.parse(TEXT.encode()).scaling
+    text = TEXT.replace("type = RBChebyshev\n", "type = RBChebyshev\n\tscaling = 0.5\n")
+    potential = native.Potential.parse(text.replace("min_dist", "min_val").replace("max_dist", "max_val").encode())
+    assert potential.scaling == pytest.approx(0.5 * before)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("MTP\n", "MTQ\n", "expected 'MTP' in the first line"),
+        ("1.1.0", "2.0", "version is 2.0, only 1.1.0 is known"),
+        ("RBChebyshev", "RBShapeev", "radial_basis_type is 'RBShapeev'; only RBChebyshev is known"),
+        ("species_count = 2", "species_count = two", "species_count should be a whole number, found 'two'"),
+        ("species_count = 2", "species_count = 0", "species_count is 0, allowed is 1 to"),
+        ("species_count = 2", "species_count = 900", "truncated in radial_coeffs"),
+        ("radial_basis_size = 8", "radial_basis_size = 9", "expected ',' in radial_coeffs"),
+        ("radial_funcs_count = 4", "radial_funcs_count = 3", "pair of species such as 0-1"),
+        ("0-1", "1-1", "stand where those of 0-"),
+        ("alpha_index_basic_count = 130", "alpha_index_basic_count = 9999999", "more than the rest of the file"),
+        ("alpha_index_basic_count = 130", "alpha_index_basic_count = 131", "expected ',' in alpha_index_basic"),
+        ("alpha_moments_count = 350", "alpha_moments_count = 300", "names a moment outside 0 to 299"),
+        ("{{0, 0, 0, 0}", "{{9, 0, 0, 0}", "names the radial function 9 of 4"),
+        ("species_coeffs = {", "species_coeffs = {nan, ", "species_coeffs is 'nan', not a finite number"),
+        ("moment_coeffs = {", "moment_coeffs = {inf, ", "moment_coeffs is 'inf', not a finite number"),
+        ("max_dist = 5.0", "max_dist = 0.5", "must be 0 <= min_dist < max_dist"),
+    ],
+)
+def test_a_damaged_potential_is_refused_with_its_file_and_field(old, new, message):
+    assert old in TEXT
+    with pytest.raises(DataFileError, match=re.escape(message)) as caught:
+        native.Potential.parse(TEXT.replace(old, new, 1).encode(), "broken.mtp")
+    assert "broken.mtp, line " in str(caught.value)
+
+
+def test_a_contraction_of_an_unfinished_moment_is_refused():
+    text = re.sub(r"(alpha_index_times = \{\{[^}]*\}), \{[^}]*\}", r"\1, {0, 1, 1, 1}", TEXT)
+    with pytest.raises(DataFileError, match=r"alpha_index_times\[1\] adds to a moment that is basic or was used"):
+        native.Potential.parse(text.encode())
+
+
+def test_a_truncated_potential_is_refused_wherever_it_ends():
+    content = LEVEL08.read_bytes()
+    text_end = content.index(b"#MVS")
+    cuts = [*range(0, text_end - 1, 41), *range(text_end + 1, len(content) - 20, 9973)]
+    # A file that ends with the last coefficient is whole; one digit less of it cannot be noticed.
+    for cut in cuts:
+        with pytest.raises(DataFileError, match=r"cut\.almtp"):
+            native.Potential.parse(content[:cut], "cut.almtp")
+
+
+def test_an_active_set_that_is_not_finite_is_refused():
+    content = bytearray(LEVEL08.read_bytes())
+    start = content.index(b"#", content.index(b"weight_scaling")) + 1
+    content[start : start + 8] = np.array([np.nan]).tobytes()
+    with pytest.raises(DataFileError, match="matrix of the active set holds a number that is not finite"):
+        native.Potential.parse(bytes(content))
+
+
+def test_a_missing_file_is_said_by_name(tmp_path):
+    with pytest.raises(DataFileError, match=r"absent\.almtp: cannot be opened"):
+        native.Potential.read(tmp_path / "absent.almtp")
+    with pytest.raises(DataFileError, match=r"absent\.cfg: cannot be opened"):
+        native.read_configurations(tmp_path / "absent.cfg")
+
+
+def test_a_coefficient_that_is_not_finite_is_not_written():
+    potential = native.Potential.read(LEVEL08)
+    coefficients = potential.coefficients
+    coefficients[3] = np.nan
+    potential.coefficients = coefficients
+    with pytest.raises(UserInputError, match="not a finite number"):
+        potential.serialise()
+
+
+def test_an_active_set_of_another_size_is_refused():
+    small, large = (native.Potential.read(DATA / "li2s" / f"level{level}.almtp") for level in ("08", "12"))
+    with pytest.raises(UserInputError, match="127 rows, the potential 75 coefficients"):
+        small.selection = large.selection
+    small.selection = None
+    assert b"#MVS" not in small.serialise()
+
+
+def test_columns_of_mlp_are_written_back_byte_for_byte():
+    content = (DATA / "li2s" / "level08.grade.cfg").read_bytes()
+    configurations = native.parse_configurations(content)
+    assert len(configurations) == content.count(b"BEGIN_CFG")
+    assert native.format_configurations(configurations) == content
+
+
+def test_lossless_text_keeps_every_bit():
+    configuration = native.read_configurations(DATA / "li2s" / "test.cfg")[0]
+    configuration.positions = configuration.positions + np.random.default_rng(0).normal(size=(96, 3))
+    configuration.features = {"two words": "first\nsecond"}
+    (again,) = native.parse_configurations(native.format_configurations([configuration], lossless=True))
+    assert np.array_equal(again.positions, configuration.positions)
+    assert np.array_equal(again.forces, configuration.forces)
+    assert np.array_equal(again.cell, configuration.cell)
+    assert again.energy == configuration.energy
+    assert again.features == configuration.features
+
+
+CFG = """BEGIN_CFG
+ Size
+    1
+ Supercell
+    3 0 0
+    0 3 0
+    0 0 3
+ AtomData:  id type cartes_x cartes_y cartes_z fx fy fz
+    1 0 0 0 0 1 2 3
+ Energy
+    -1.5
+ PlusStress: xx yy zz yz xz xy
+    1 2 3 4 5 6
+ Feature   EFS_by\tCHGNet
+END_CFG
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("END_CFG", "", "where END_CFG should be; it is truncated"),
+        ("    1\n Super", "    2\n Super", "an atom's id should be a whole number, found 'Energy'"),
+        ("    1\n Super", "    9000000\n Super", "more atoms than the rest of the file can hold"),
+        ("cartes_z", "cartes_q", "has the column 'cartes_q'; known are"),
+        (" cartes_z", "", "needs either cartes_x, cartes_y, cartes_z or direct_x"),
+        (" fz", "", "some of fx, fy, fz but not all"),
+        ("-1.5", "nan", "Energy is 'nan', not a finite number"),
+        (" xy\n", "\n", "needs the components xx, yy, zz, yz, xz, xy"),
+        (" Energy", " Enery", "unknown field 'Enery'"),
+        ("BEGIN_CFG", "BEGIN", "expected 'BEGIN_CFG' in a configuration"),
+    ],
+)
+def test_a_damaged_configuration_is_refused_with_its_line(old, new, message):
+    with pytest.raises(DataFileError, match=re.escape(message)) as caught:
+        native.parse_configurations(CFG.replace(old, new, 1).encode(), "broken.cfg")
+    assert "broken.cfg, line " in str(caught.value)
+
+
+def test_direct_coordinates_and_partly_periodic_cells_are_read():
+    text = CFG.replace("cartes", "direct").replace("1 0 0 0 0 1", "1 0 0.5 0.25 0 1")
+    (configuration,) = native.parse_configurations(text.encode())
+    assert configuration.positions == pytest.approx(np.array([[1.5, 0.75, 0.0]]))
+    (chain,) = native.parse_configurations(CFG.replace("    0 3 0\n    0 0 3\n", "").encode())
+    assert np.array_equal(chain.cell, [[3, 0, 0], [0, 0, 0], [0, 0, 0]])
