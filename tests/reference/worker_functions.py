@@ -1,0 +1,42 @@
+"""Functions for workers to run; a worker imports them by this module's name."""
+
+import os
+import signal
+import time
+
+
+def square(item, advance):
+    advance()
+    return item * item
+
+
+def fail_on_two(item, advance):
+    if item == 2:
+        raise ValueError("two is too many")
+    return item
+
+
+def die_on_two(item, advance):
+    if item == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
+def exit_on_two(item, advance):
+    if item == 2:
+        os._exit(3)
+    return item
+
+
+def process_and_threads(item, advance):
+    return os.getpid(), os.environ["OMP_NUM_THREADS"]
+
+
+def sleep(item, advance):
+    time.sleep(item)
+    return os.getpid()
+
+
+def noisy(item, advance):
+    print("this must not reach the owner's output")
+    return item
