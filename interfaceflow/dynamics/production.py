@@ -6,8 +6,6 @@ in the xy-plane, the interface normal along z.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,7 +23,7 @@ from interfaceflow.dynamics.lammps_run import check_room
 from interfaceflow.dynamics.pair_style import PairStyle
 from interfaceflow.dynamics.production_stages import LOWEST_SHARE, ProductionSteps, production_stages, segment_name
 from interfaceflow.dynamics.snapshots import GRADE
-from interfaceflow.dynamics.stages import Chain, Stage, StageRecord
+from interfaceflow.dynamics.stages import Chain, Stage, StageRecord, fingerprint_of
 from interfaceflow.dynamics.thermo import Thermo, read_thermo
 from interfaceflow.dynamics.velocities import draw_velocities
 from interfaceflow.schemas.settings import ProductionSettings
@@ -167,7 +165,14 @@ def run_production_md(
         guard=plan.guard,
         timestep_fs=settings.timestep_fs,
         n_ranks=settings.n_ranks,
-        fingerprint=_fingerprint(start, pair_style, plan),
+        # The number of ranks is left out: it may change on the way.
+        fingerprint=fingerprint_of(
+            start,
+            pair_style,
+            plan.guard,
+            f"{temperature_K!r}",
+            settings.model_dump_json(exclude={"n_ranks", "fractions_of_melting_point"}),
+        ),
         progress=progress,
     )
     done: list[tuple[Stage, StageRecord]] = []
@@ -273,15 +278,3 @@ def _drift(thermo: list[Thermo], timestep_fs: float) -> float:
 def _bytes_needed(steps: ProductionSteps, n_atoms: int) -> int:
     n_frames = sum(steps.segments) // steps.frame + 1
     return n_frames * (12 * n_atoms + 80) + (len(steps.segments) + 4) * n_atoms * _RESTART_BYTES_PER_ATOM
-
-
-def _fingerprint(start: Atoms, pair_style: PairStyle, plan: ProductionPlan) -> str:
-    """Return a hash of everything the run follows from; the number of ranks is left out, it may change on the way."""
-    state = np.concatenate([start.cell.array, start.positions, start.get_velocities()])
-    words = [
-        start.get_chemical_formula("reduce"),
-        pair_style.identity or "\n".join(pair_style.commands),
-        plan.settings.model_dump_json(exclude={"n_ranks", "fractions_of_melting_point"}),
-        f"{plan.guard} {plan.temperature_K!r}",
-    ]
-    return hashlib.sha256(state.tobytes() + json.dumps(words).encode()).hexdigest()

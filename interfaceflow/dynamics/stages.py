@@ -6,10 +6,13 @@ that has no record, so going on and starting are the same.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -40,6 +43,24 @@ class StageRecord(BaseModel):
     broke: bool = Field(description="Whether the guard stopped it")
     reason: str | None = Field(description="What stopped it")
     wall_time_s: float = Field(description="Wall time [s]")
+
+
+def fingerprint_of(start: Atoms, pair_style: PairStyle, guard: Guard, *words: str) -> str:
+    """Return a hash of what a chain follows from.
+
+    Parameters
+    ----------
+    start
+        Structure with velocities.
+    pair_style, guard
+        The potential (by its identity, not the place of its file), and when to stop.
+    words
+        Everything else that matters.
+    """
+    state = np.concatenate([start.cell.array, start.positions, start.get_velocities()])
+    identity = pair_style.identity or "\n".join(pair_style.commands)
+    text = json.dumps([start.get_chemical_formula("reduce"), identity, repr(guard), *words])
+    return hashlib.sha256(state.tobytes() + text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
