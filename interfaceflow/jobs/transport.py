@@ -119,7 +119,7 @@ def _mobile_groups(atoms: Atoms, species: str) -> dict[str, NDArray[np.intp]]:
             f"analysis.mobile_species: {species!r} was given, but the production cell holds only "
             f"{', '.join(sorted(set(atoms.get_chemical_symbols())))}; name one of these"
         )
-    phases = [str(phase) for phase in ("metal", "binary") if (mobile & (atoms.arrays[PHASE] == phase)).any()]
+    phases = sorted(np.unique(atoms.arrays[PHASE][mobile]), key=lambda phase: str(phase) != "metal")
     return {f"{phase}-{species}": np.flatnonzero(mobile & (atoms.arrays[PHASE] == phase)) for phase in phases}
 
 
