@@ -145,6 +145,7 @@ def _repeat_and_deform(slab: Atoms, matrix: NDArray[np.int64], deformation: NDAr
     repeated = make_supercell(add_vacuum(slab, PROBE_VACUUM_A), repeats)
     cell = np.zeros((3, 3))
     cell[:2, :2] = matrix @ slab.cell.array[:2, :2] @ deformation
+    cell[0, 1] = 0.0  # up to rounding already: the deformation ends by turning the first vector to x
     positions = repeated.positions @ turn_over_if_reflected(deformation)
     positions[:, 2] -= positions[:, 2].min()
     return Atoms(repeated.numbers, positions=positions, cell=cell, pbc=(True, True, False))

@@ -41,12 +41,20 @@ def choose_repeats(interface: Atoms, target_atoms: int) -> tuple[int, int, int]:
 
 
 def build_production_atoms(interface: Atoms, repeats: tuple[int, int, int]) -> Atoms:
-    """Repeat an interface cell; every label goes with its atom, ``origin_index`` to the cell that is repeated."""
+    """Repeat an interface cell and turn it so that a is along x and b in the xy plane.
+
+    Every atom keeps its labels; ``origin_index`` is its index in the cell that is repeated.
+
+    Raises
+    ------
+    DataFileError
+        If the atoms carry no labels.
+    """
     check_labels(interface, interface.get_chemical_formula())
     source = interface.copy()
-    source.set_array(ORIGIN_INDEX, None)
     source.set_array(ORIGIN_INDEX, np.arange(len(source)))
     repeated: Atoms = source.repeat(repeats)
+    repeated.set_cell(repeated.cell.standard_form()[0], scale_atoms=True)
     return repeated
 
 

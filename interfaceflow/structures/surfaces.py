@@ -6,7 +6,6 @@ that the surface normal is z.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from math import ceil, gcd
 
@@ -20,6 +19,7 @@ from interfaceflow.structures.symmetry import conventional_cell, find_flips, pri
 
 PLANE_TOLERANCE_A = 0.1
 """Atoms whose heights differ by less are in one plane."""
+SPACING_TOLERANCE_A = 0.02
 DIPOLE_TOLERANCE_E_A = 1e-3
 PROBE_VACUUM_A = 10.0
 
@@ -303,23 +303,21 @@ def _find_planes(atoms: Atoms, miller: tuple[int, int, int], charge_of: dict[str
 
 
 def _layer_from(surface: Surface, first_plane: int) -> Termination:
-    """Find the thinnest layer that, repeated from a plane upwards, is stoichiometric every time."""
+    """Find the thinnest layer that, repeated from a plane upwards, has the same planes and spacings every time."""
     n_planes = len(surface.planes)
-    counts = [Counter(surface.atoms.numbers[members].tolist()) for members in surface.planes]
-    order = [(first_plane + offset) % n_planes for offset in range(n_planes)]
+    order = np.roll(np.arange(n_planes), -first_plane)
+    widths = np.diff(surface.heights, prepend=surface.heights[-1] - surface.repeat_A)[order]
+    compositions = [sorted(surface.atoms.numbers[surface.planes[plane]].tolist()) for plane in order]
     for thickness in (size for size in range(1, n_planes + 1) if n_planes % size == 0):
-        layers = [
-            sum((counts[plane] for plane in order[start : start + thickness]), Counter())
-            for start in range(0, n_planes, thickness)
-        ]
-        if all(layer == layers[0] for layer in layers):
+        same_planes = compositions == compositions[:thickness] * (n_planes // thickness)
+        same_widths = np.allclose(widths, np.resize(widths[:thickness], n_planes), atol=SPACING_TOLERANCE_A)
+        if same_planes and same_widths:
             break
-    below = surface.heights[first_plane - 1] - (surface.repeat_A if first_plane == 0 else 0.0)
     return Termination(
         first_plane=first_plane,
         planes_per_layer=thickness,
         layer_thickness_A=surface.repeat_A * thickness / n_planes,
-        cut_width_A=float(surface.heights[first_plane] - below),
+        cut_width_A=float(widths[0]),
     )
 
 
