@@ -1,1 +1,1 @@
-"""Commands: options and one call each."""
+"""The command line: options and one call per command."""

@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
 from interfaceflow.core.errors import UserInputError, suggest_name
 from interfaceflow.core.files import PROJECT_FOLDER, FileRef, write_atomically
+from interfaceflow.launch.recipes import recipe_structures
 from interfaceflow.schemas.inputs import RecipeInputs
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 from interfaceflow.schemas.settings import RecipeSettings
@@ -75,7 +75,7 @@ def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> Foun
     )
     level = check(lambda: _load_level(settings.reference.level_of_theory, beside))
     mlp = check(lambda: _find_mlp(settings.potential.mlp, beside))
-    check(lambda: _check_folder(root))
+    check(lambda: check_folder(root))
     check(lambda: _check_disk(settings, root))
     if problems or metal is None or binary is None or level is None:
         raise UserInputError("\n".join(problems))
@@ -91,11 +91,6 @@ def copy_inputs(found: FoundInputs, root: Path) -> None:
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(target, source.read_bytes())
-
-
-def recipe_structures(recipe: str) -> Path:
-    """Return the folder with an installed recipe's structures."""
-    return Path(str(files(f"interfaceflow.workflows.{recipe}") / "structures"))
 
 
 def _find_crystal(name: str, key: str, recipe: str, beside: Path) -> Path:
@@ -136,7 +131,14 @@ def _find_mlp(name: str | None, beside: Path) -> str | None:
     return str(path)
 
 
-def _check_folder(root: Path) -> None:
+def check_folder(root: Path) -> None:
+    """Write something into a project's folder, and remove it.
+
+    Raises
+    ------
+    UserInputError
+        If that fails: a read-only folder, a full disk.
+    """
     folder = root / PROJECT_FOLDER if (root / PROJECT_FOLDER).is_dir() else root
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".interfaceflow-") as probe:

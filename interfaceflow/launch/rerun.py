@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from interfaceflow.core.errors import UserInputError
-from interfaceflow.launch.backend import Backend
+from interfaceflow.launch.backend import Backend, look_at_project, own_project
 from interfaceflow.launch.jobs_of_flow import FlowState, JobState, read_flow
 from interfaceflow.launch.outputs import finish_clearing, mark_for_clearing
+from interfaceflow.store.records import FlowRecord
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,49 @@ class RerunPlan:
     flow_uuid: str
     chosen: tuple[JobState, ...]
     cleared: tuple[JobState, ...]
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """A rerun that was carried out, or only planned."""
+
+    record: FlowRecord
+    plan: RerunPlan
+
+
+def rerun_jobs(root: Path, flow: str | None, job: str | None, *, dry_run: bool = False) -> Rerun:
+    """Put failed jobs of a flow, or one job, back to be run.
+
+    Parameters
+    ----------
+    root
+        The project's root.
+    flow
+        Beginning of the flow's uuid; the newest flow where it is not given.
+    job
+        Beginning of the uuid of the job to run again; all failed jobs where it is not given.
+    dry_run
+        Only plan.
+
+    Raises
+    ------
+    UserInputError
+        If there is no such flow or job, nothing failed, or a finished dynamic job would be repeated.
+    ProjectLockedError
+        If another process holds the project.
+    """
+    backend = look_at_project(root)
+    record = backend.store.find_flow(flow)
+    if dry_run:
+        return Rerun(record, _plan_for(backend, record, job))
+    with own_project(root) as owned:
+        plan = _plan_for(owned, record, job)
+        rerun(owned, plan)
+    return Rerun(record, plan)
+
+
+def _plan_for(backend: Backend, record: FlowRecord, job: str | None) -> RerunPlan:
+    return plan_failed(backend, record.flow_uuid) if job is None else plan_job(backend, record.flow_uuid, job)
 
 
 def plan_failed(backend: Backend, flow_uuid: str) -> RerunPlan:

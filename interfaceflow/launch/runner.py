@@ -18,10 +18,12 @@ from fireworks.core.firework import Firework
 from fireworks.core.fworker import FWorker
 
 from interfaceflow.core.errors import InterfaceflowError
+from interfaceflow.core.progress import progress_reporter, set_progress_reporter
 from interfaceflow.launch.backend import MAX_EMBEDDED_FIREWORKS, Backend
 from interfaceflow.launch.jobs_of_flow import FlowState, JobState, read_flow
 from interfaceflow.launch.orphans import marked_children, stop_children, stop_orphans
 from interfaceflow.launch.outputs import finish_clearing
+from interfaceflow.launch.progress_file import RecordedProgress
 from interfaceflow.store.interrupts import GATE
 from interfaceflow.store.project import MONGODB_VARIABLE
 
@@ -92,7 +94,7 @@ def run_jobs(backend: Backend, flow_uuid: str, observer: RunObserver) -> RunOutc
     state = read_flow(backend, flow_uuid)
     _put_back(backend, state.in_state("RUNNING", "RESERVED"))
     finish_clearing(backend, flow_uuid)
-    with _jobflow_stores_in(backend), marked_children(backend.root):
+    with _jobflow_stores_in(backend), marked_children(backend.root), _recorded_progress(backend) as progress:
         while True:
             state = read_flow(backend, flow_uuid)
             ready = state.in_state("READY")
@@ -102,6 +104,7 @@ def run_jobs(backend: Backend, flow_uuid: str, observer: RunObserver) -> RunOutc
                 return RunOutcome("failed" if state.in_state("FIZZLED") else "completed", state)
             _warn_if_large(state, observer)
             observer.job_started(ready[0], len(state.in_state("COMPLETED")), len(state.jobs))
+            progress.start_job(ready[0].fw_id)
             _run_one(backend, ready[0], observer)
 
 
@@ -167,6 +170,17 @@ def _job_environment(folder: Path) -> Iterator[None]:
         finally:
             os.chdir(before)
             logging.getLogger("jobflow").handlers.clear()
+
+
+@contextmanager
+def _recorded_progress(backend: Backend) -> Iterator[RecordedProgress]:
+    before = progress_reporter()
+    progress = RecordedProgress(before, backend.folder)
+    set_progress_reporter(progress)
+    try:
+        yield progress
+    finally:
+        set_progress_reporter(before)
 
 
 @contextmanager

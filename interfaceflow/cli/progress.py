@@ -1,0 +1,129 @@
+"""How a run shows what it does: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from interfaceflow.core.progress import LogProgress, progress_reporter, set_progress_reporter
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import ProgressColumn
+
+    from interfaceflow.launch.jobs_of_flow import JobState
+
+_LINE_INTERVAL_S = 20.0
+
+
+class TextObserver:
+    """Prints a line for each job and each remark.
+
+    Parameters
+    ----------
+    stream
+        Where to.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def job_started(self, job: JobState, n_done: int, n_total: int) -> None:
+        """Say which job begins."""
+        self.note(f"[{n_done + 1}/{n_total}] {job.name}")
+
+    def job_ended(self, job: JobState, wall_time_s: float, error: str | None) -> None:
+        """Say how it ended."""
+        from interfaceflow.launch.progress_file import format_duration
+
+        if error is None:
+            self.note(f"      {job.name}: done in {format_duration(wall_time_s)}")
+        else:
+            self.note(f"      {job.name}: FAILED after {format_duration(wall_time_s)}: {error}")
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+
+class BarObserver:
+    """Draws the running job's step as a bar with rate and time left; also takes the progress of steps.
+
+    Parameters
+    ----------
+    bars
+        rich's progress display.
+    """
+
+    def __init__(self, bars: RichProgress) -> None:
+        self._bars = bars
+        self._task = bars.add_task("starting", total=None, unit="")
+
+    def job_started(self, job: JobState, n_done: int, n_total: int) -> None:
+        """Say which job begins."""
+        self._bars.reset(self._task, total=None, description=f"[{n_done + 1}/{n_total}] {job.name}", unit="")
+
+    def job_ended(self, job: JobState, wall_time_s: float, error: str | None) -> None:
+        """Leave a line about it above the bar."""
+        from interfaceflow.launch.progress_file import format_duration
+
+        mark = "[green]✓[/green]" if error is None else "[red]✗[/red]"
+        self._bars.console.print(f"{mark} {job.name}  [dim]{format_duration(wall_time_s)}[/dim]", highlight=False)
+        if error is not None:
+            self._bars.console.print(f"  {error}", markup=False, highlight=False, style="red")
+
+    def start(self, total: int | None, unit: str, description: str) -> None:
+        """Begin a step."""
+        self._bars.reset(self._task, total=total, description=f"  {description}", unit=unit)
+
+    def advance(self, n: int = 1) -> None:
+        """Move the bar."""
+        self._bars.advance(self._task, n)
+
+    def note(self, text: str) -> None:
+        """Leave a line above the bar."""
+        self._bars.console.print(text, markup=False, highlight=False)
+
+
+@contextmanager
+def shown_progress() -> Iterator[TextObserver | BarObserver]:
+    """Show progress on stderr for as long as the block lasts: bars on a terminal, lines elsewhere."""
+    before = progress_reporter()
+    try:
+        if sys.stderr.isatty():
+            with _bars() as bars:
+                observer = BarObserver(bars)
+                set_progress_reporter(observer)
+                yield observer
+        else:
+            handler = logging.StreamHandler(sys.stderr)
+            handler.setFormatter(logging.Formatter("      %(message)s"))
+            logger = logging.getLogger("interfaceflow")
+            logger.addHandler(handler)
+            logger.setLevel(logging.INFO)
+            set_progress_reporter(LogProgress(_LINE_INTERVAL_S))
+            try:
+                yield TextObserver(sys.stderr)
+            finally:
+                logger.removeHandler(handler)
+    finally:
+        set_progress_reporter(before)
+
+
+def _bars() -> RichProgress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns: tuple[ProgressColumn, ...] = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=30),
+        TextColumn("{task.completed:.0f}/{task.total} {task.fields[unit]}"),
+        TextColumn("{task.speed:.2g}/s"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=Console(file=sys.stderr), transient=True, redirect_stdout=False)

@@ -1,0 +1,128 @@
+"""How far the running job is, in a file that ``interfaceflow status`` reads from another process."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from interfaceflow.core.progress import Progress
+
+_FILE = "progress.json"
+_INTERVAL_S = 2.0
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """The step that a running job is at.
+
+    Attributes
+    ----------
+    fw_id
+        Firework of the job.
+    description, unit
+        What it does, and what is counted.
+    done, total
+        How many of how many; ``total`` is ``None`` where it is not known.
+    elapsed_s
+        Time since the step began, s.
+    """
+
+    fw_id: int
+    description: str
+    unit: str
+    done: int
+    total: int | None
+    elapsed_s: float
+
+    @property
+    def left_s(self) -> float | None:
+        """Time the step will still take at its rate so far, s; ``None`` where that is not known."""
+        if not self.total or not self.done:
+            return None
+        return self.elapsed_s * max(self.total - self.done, 0) / self.done
+
+    def __str__(self) -> str:
+        total = f" of {self.total}" if self.total is not None else ""
+        left = f", about {format_duration(self.left_s)} left" if self.left_s else ""
+        return f"{self.description}: {self.done}{total} {self.unit}s{left}"
+
+
+class RecordedProgress:
+    """Passes progress on to a reporter, and writes it to the project's progress file now and then.
+
+    Parameters
+    ----------
+    inner
+        Who else is told.
+    folder
+        The project's ``.interfaceflow`` folder.
+    """
+
+    def __init__(self, inner: Progress, folder: Path) -> None:
+        self._inner = inner
+        self._path = folder / _FILE
+        self._fw_id = 0
+        self._step = StepProgress(0, "", "step", 0, None, 0.0)
+        self._started = self._written = 0.0
+
+    def start_job(self, fw_id: int) -> None:
+        """Say which job the next steps belong to."""
+        self._fw_id = fw_id
+        self._path.unlink(missing_ok=True)
+
+    def start(self, total: int | None, unit: str, description: str) -> None:
+        """Begin a step."""
+        self._step = StepProgress(self._fw_id, description, unit, 0, total, 0.0)
+        self._started = time.monotonic()
+        self._inner.start(total, unit, description)
+        self._write()
+
+    def advance(self, n: int = 1) -> None:
+        """Count ``n`` more units as done."""
+        now = time.monotonic()
+        step = self._step
+        self._step = StepProgress(
+            step.fw_id, step.description, step.unit, step.done + n, step.total, now - self._started
+        )
+        self._inner.advance(n)
+        if now - self._written >= _INTERVAL_S:
+            self._write()
+
+    def note(self, text: str) -> None:
+        """Pass a remark on."""
+        self._inner.note(text)
+
+    def _write(self) -> None:
+        self._written = time.monotonic()
+        spare = self._path.with_suffix(".new")
+        try:
+            spare.write_text(json.dumps(asdict(self._step)))
+            spare.replace(self._path)
+        except OSError:
+            return  # a full disk shows where results are written; nothing depends on this file
+
+
+def read_progress(folder: Path) -> StepProgress | None:
+    """Return the step of the running job, or ``None`` where none was recorded."""
+    try:
+        return StepProgress(**json.loads((folder / _FILE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def format_duration(seconds: float) -> str:
+    """Write a time span as people say it.
+
+    Examples
+    --------
+    >>> format_duration(7.4), format_duration(200), format_duration(8000)
+    ('7 s', '3 min 20 s', '2 h 13 min')
+    """
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60} s"
+    return f"{total // 3600} h {total % 3600 // 60} min"
