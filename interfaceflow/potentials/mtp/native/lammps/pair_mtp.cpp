@@ -100,16 +100,18 @@ void PairMTP::coeff(int narg, char** arg) {
   if (narg < 2 || std::strcmp(arg[0], "*") != 0 || std::strcmp(arg[1], "*") != 0)
     error->all(FLERR, "pair_coeff of " + style_.substr(11) + " needs '* *', then nothing, or FILE and a number for each atom type");
   const int ntypes = atom->ntypes;
-  const bool with_file = narg == 3 + ntypes || narg == 3;
-  if (narg != 2 && narg != 2 + ntypes && !with_file)
-    error->all(FLERR, "pair_coeff of " + style_.substr(11) + ": " + std::to_string(narg - 3) + " types given after the file, needed are " +
-                          std::to_string(ntypes));
-  if (with_file && !(narg == 2 + ntypes && !path_.empty())) read(arg[2]);
+  // '* *' [FILE] [a number for each type]; the file may have been named in pair_style already.
+  const bool with_file = narg == 3 + ntypes || narg == 3 || (narg > 2 && path_.empty());
+  const int n_numbers = narg - (with_file ? 3 : 2);
+  if (n_numbers != 0 && n_numbers != ntypes)
+    error->all(FLERR, "pair_coeff of " + style_.substr(11) + ": species of " + std::to_string(n_numbers) +
+                          " atom types given, needed are " + std::to_string(ntypes));
+  if (with_file) read(arg[2]);
   if (!potential_)
     error->all(FLERR, style_ + ": no potential; name its file in pair_style or in pair_coeff * * FILE");
   std::string known;
   for (const int type : potential_->species_types) known += (known.empty() ? "" : ", ") + std::to_string(type);
-  char** numbers = narg >= ntypes + 2 ? arg + (narg - ntypes) : nullptr;
+  char** numbers = n_numbers > 0 ? arg + (narg - ntypes) : nullptr;
   for (int type = 1; type <= ntypes; ++type) {
     int species = type - 1;
     if (numbers && std::strcmp(numbers[type - 1], "NULL") == 0) continue;
