@@ -88,13 +88,13 @@ def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConf
     """
     from ase.constraints import FixCom
     from ase.md.langevin import Langevin
-    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+    from ase.md.velocitydistribution import Stationary, thermalize_momenta
 
     check_request(engine_of(task.level), task.atoms, float(task.atoms.info.get("charge_e", 0.0)), task.name)
     generator = np.random.default_rng(task.seed)
     atoms = task.atoms.copy()
     atoms.set_constraint()
-    MaxwellBoltzmannDistribution(atoms, temperature_K=2 * task.temperature_K, force_temp=len(atoms) > 1, rng=generator)
+    thermalize_momenta(atoms, 2 * task.temperature_K, exact_temperature=len(atoms) > 1, rng=generator)
     Stationary(atoms)
     atoms.set_constraint(FixCom())
     atoms.calc = calculator_of(task.level)

@@ -8,8 +8,8 @@ from interfaceflow.schemas.level_of_theory import LennardJonesSettings, LevelOfT
 
 @pytest.fixture(scope="session")
 def argon_level():
-    physics = LennardJonesSettings(engine="lennard-jones", sigma_A=3.4, epsilon_eV=0.0104, cutoff_A=8.0)
-    return LevelOfTheory(name="argon", description="Argon as a Lennard-Jones crystal", physics=physics)
+    physics = LennardJonesSettings(engine="lennard-jones", sigma_A=3.4, epsilon_eV=0.104, cutoff_A=6.0)
+    return LevelOfTheory(name="argon", description="Argon with a well ten times too deep", physics=physics)
 
 
 @pytest.fixture

@@ -35,7 +35,9 @@ def test_a_config_file_stands_for_its_folder(tmp_path):
 
 
 def test_an_unknown_level_is_refused_with_the_nearest(tmp_path):
-    with pytest.raises(UserInputError, match=r"no level of theory 'chgnt'\. Did you mean 'chgnet'\?.*Available: chgnet"):
+    with pytest.raises(
+        UserInputError, match=r"no level of theory 'chgnt'\. Did you mean 'chgnet'\?.*Available: chgnet"
+    ):
         load_level_of_theory("chgnt", tmp_path)
 
 

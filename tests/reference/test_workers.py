@@ -10,7 +10,7 @@ import pytest
 from interfaceflow.reference.workers import WorkerFailure, map_in_workers, stop_workers
 
 sys.path.insert(0, str(Path(__file__).parent))
-import worker_functions as functions  # noqa: E402
+import worker_functions as functions
 
 
 @pytest.fixture(autouse=True, scope="module")

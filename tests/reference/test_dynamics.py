@@ -1,0 +1,69 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from interfaceflow.core.errors import CalculationError
+from interfaceflow.reference.dynamics import SamplingTask, sample_trajectory
+from interfaceflow.reference.levels_of_theory import calculator_of
+
+
+@pytest.fixture
+def sampling(argon, argon_level):
+    return SamplingTask(
+        atoms=argon,
+        temperature_K=400.0,
+        timestep_fs=2.0,
+        n_steps=40,
+        sample_every=8,
+        seed=3,
+        level=argon_level,
+        name="argon-400K",
+    )
+
+
+def no_progress(n=1):
+    pass
+
+
+def test_frames_are_labelled_and_spaced(sampling):
+    steps = []
+    frames = sample_trajectory(sampling, lambda n=1: steps.append(n))
+    assert len(frames) == sampling.n_samples == 5
+    assert sum(steps) == 40
+    assert [frame.source for frame in frames][::4] == ["argon-400K, step 8", "argon-400K, step 40"]
+    assert {(frame.trajectory, frame.temperature_K) for frame in frames} == {("argon-400K", 400.0)}
+
+
+def test_a_label_is_that_of_its_own_configuration(sampling, argon_level):
+    frame = sample_trajectory(sampling, no_progress)[-1]
+    atoms = frame.atoms.copy()
+    atoms.calc = calculator_of(argon_level)
+    assert frame.energy_eV == pytest.approx(atoms.get_potential_energy(), abs=1e-10)
+    np.testing.assert_allclose(frame.forces_eV_A, atoms.get_forces(), atol=1e-10)
+    np.testing.assert_allclose(frame.stress_eV_A3, atoms.get_stress(), atol=1e-12)
+
+
+def test_the_seed_decides_the_run(sampling):
+    first, again = (sample_trajectory(sampling, no_progress)[-1] for _ in range(2))
+    other = sample_trajectory(replace(sampling, seed=4), no_progress)[-1]
+    np.testing.assert_array_equal(first.atoms.positions, again.atoms.positions)
+    assert np.abs(first.atoms.positions - other.atoms.positions).max() > 0.01
+
+
+@pytest.mark.physics
+def test_the_mean_temperature_is_the_one_asked_for(sampling, monkeypatch):
+    # 32 atoms: the kinetic temperature's spread is T sqrt(2 / 93) = 60 K. With a friction of 0.01 / fs its memory is
+    # about 50 fs, so 300 steps of 4 fs hold some 24 independent values: the mean is within 3 x 60 / 5 = 36 K.
+    from interfaceflow.reference import dynamics
+
+    seen = []
+    monkeypatch.setattr(dynamics, "_check_together", lambda atoms, step, task: seen.append(atoms.get_temperature()))
+    sample_trajectory(replace(sampling, timestep_fs=4.0, n_steps=330, sample_every=330), no_progress)
+    assert np.mean(seen[30:]) == pytest.approx(400.0, abs=36)
+
+
+def test_atoms_that_fly_apart_are_an_error(sampling):
+    sampling.atoms.positions[1] = sampling.atoms.positions[0] + (1.5, 0.0, 0.0)
+    with pytest.raises(CalculationError, match="fly apart at step 1"):
+        sample_trajectory(sampling, no_progress)
