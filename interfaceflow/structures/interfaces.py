@@ -34,6 +34,8 @@ from interfaceflow.structures.symmetry import Flip, find_flips
 FREE_SHIFT_STEPS = 4
 """Where symmetry leaves a direction of the in-plane shift free, it is tried at this many places."""
 SHIFT_TOLERANCE = 1e-4
+CONTACT_DEPTH_A = 6.0
+"""Atoms deeper in their slab than this do not decide how the two slabs meet."""
 
 
 @dataclass(frozen=True)
@@ -192,22 +194,30 @@ def _solve_for_shift(metal_flip: Flip, binary_flip: Flip) -> list[NDArray[np.flo
 def _choose_shift(
     metal: Atoms, binary: Atoms, shifts: NDArray[np.float64], spacing_A: float, min_distance_A: float
 ) -> tuple[float, NDArray[np.float64]]:
-    """Choose gap [Å] and shift (2,) [Å]: the smallest gap allowed, then the largest distance between the phases."""
+    """Choose gap [Å] and shift (2,) [Å]: the smallest gap allowed, then the least crowded contact.
+
+    Crowding is the sum of (shortest distance / distance)^12 over atoms of different phases: it rises steeply
+    where atoms sit on top of each other, and a crystal rejoined with itself is least crowded in perfect stacking.
+    """
     lateral = binary.cell.array[:2, :2]
     images = np.array(list(product((-1, 0, 1), repeat=2))) @ lateral
-    height = metal.positions[None, :, 2] + (np.ptp(binary.positions[:, 2]) - binary.positions[:, None, 2])
+    depth = np.ptp(binary.positions[:, 2]) - binary.positions[:, 2]
+    upper = metal.positions[metal.positions[:, 2] < CONTACT_DEPTH_A]
+    lower, depth = binary.positions[depth < CONTACT_DEPTH_A], depth[depth < CONTACT_DEPTH_A]
+    heights = (upper[None, :, 2] + depth[:, None])[:, :, None]
 
     def measure(shift: NDArray[np.float64]) -> tuple[float, float]:
-        offsets = metal.positions[None, :, :2] + shift - binary.positions[:, None, :2]
+        offsets = upper[None, :, :2] + shift - lower[:, None, :2]
         fractions = offsets @ np.linalg.inv(lateral)
         offsets = (fractions - np.rint(fractions)) @ lateral
-        squared = ((offsets[:, :, None, :] + images) ** 2).sum(axis=-1).min(axis=-1)
-        needed = np.sqrt(np.clip(min_distance_A**2 - squared, 0.0, None)) - height
+        squared = ((offsets[:, :, None, :] + images) ** 2).sum(axis=-1)
+        needed = np.sqrt(np.clip(min_distance_A**2 - squared, 0.0, None)) - heights
         gap = max(spacing_A, float(needed[squared < min_distance_A**2].max(initial=0.0)))
-        return gap, float(np.sqrt(squared + (height + gap) ** 2).min())
+        crowding = (min_distance_A**2 / (squared + (heights + gap) ** 2)) ** 6
+        return gap, float(crowding.sum())
 
     measured = [measure(shift) for shift in shifts]
-    best = min(range(len(shifts)), key=lambda index: (round(measured[index][0], 3), -round(measured[index][1], 3)))
+    best = min(range(len(shifts)), key=lambda index: (round(measured[index][0], 3), measured[index][1]))
     return measured[best][0], shifts[best]
 
 

@@ -167,7 +167,10 @@ def _match_cell(
     deformations = np.linalg.solve(pairs @ metal.in_plane, np.broadcast_to(cell, pairs.shape))
     strains = np.linalg.svd(deformations, compute_uv=False) - 1.0
     within = np.flatnonzero(np.abs(strains).max(axis=1) <= max_strain)
-    reflects = np.linalg.det(deformations[within]) < 0  # these turn the metal over, so they come last
+    # Of equal strains, the first is kept: one that leaves the metal the right way up, then the smallest rotation.
+    kept = deformations[within]
+    rotations = np.abs(np.arctan2(kept[:, 0, 1] - kept[:, 1, 0], kept[:, 0, 0] + kept[:, 1, 1]))
+    order = np.lexsort((np.round(rotations, 6), np.linalg.det(kept) < 0))
     return [
         LatticeMatch(
             metal_matrix=pairs[index],
@@ -176,7 +179,7 @@ def _match_cell(
             principal_strains=(float(strains[index, 0]), float(strains[index, 1])),
             area_A2=area,
         )
-        for index in within[np.argsort(reflects, kind="stable")]
+        for index in within[order]
     ]
 
 
