@@ -7,7 +7,6 @@ import tempfile
 import traceback
 from pathlib import Path
 
-import click
 import typer
 
 from interfaceflow.cli.doctor import doctor
@@ -19,13 +18,12 @@ from interfaceflow.cli.run import run
 from interfaceflow.cli.status import status
 from interfaceflow.core.errors import InterfaceflowError
 
-EXIT_INTERRUPTED = 130
-
 app = typer.Typer(
     help="From two crystals to a transport verdict: does lithium cross the interface, and does it hold?",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,
 )
 for command in (run, status, rerun, query, report, doctor, init):
     app.command()(command)
@@ -45,19 +43,9 @@ def run_command(arguments: list[str]) -> int:
         Words after ``interfaceflow``.
     """
     try:
-        return int(app(arguments, standalone_mode=False, prog_name="interfaceflow") or 0)
-    except click.exceptions.NoArgsIsHelpError as error:
-        typer.echo(error.format_message())
-        return 0
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        typer.echo("interrupted; nothing was going on yet", err=True)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        app(arguments, prog_name="interfaceflow")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
     except InterfaceflowError as error:
         typer.echo(f"error: {error}", err=True)
         return error.exit_code

@@ -31,13 +31,14 @@ def run(
     if finished.status == "interrupted":
         typer.echo(f"interrupted; to go on: interfaceflow run {config}", err=True)
         raise typer.Exit(130)
+    if finished.status == "failed":
+        _explain_failures(finished, config)
+    if finished.status == "already finished":
+        typer.echo("this config was already finished in this folder: nothing was computed (--new starts afresh)")
     write_report(finished.results, REPORT)
     show_results(finished.results)
     typer.echo(f"report: {REPORT.resolve()}")
-    if finished.status == "already finished":
-        typer.echo("this config was already finished in this folder: nothing was computed (--new starts afresh)")
     if finished.status == "failed":
-        _explain_failures(finished, config)
         raise typer.Exit(1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,7 +99,9 @@ def add_flow(
         settings=settings,
         inputs=inputs,
     )
-    workflow = flow_to_workflow(flow, name=settings.title, metadata={"flow_uuid": flow.uuid})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Some jobs are not connected")
+        workflow = flow_to_workflow(flow, name=settings.title, metadata={"flow_uuid": flow.uuid})
     _forget_flows_never_added(backend)
     backend.store.flows.update(record.model_dump(mode="json"), key="flow_uuid")
     backend.launchpad.add_wf(workflow)

@@ -118,8 +118,10 @@ def format_duration(seconds: float) -> str:
     Examples
     --------
     >>> format_duration(7.4), format_duration(200), format_duration(8000)
-    ('7 s', '3 min 20 s', '2 h 13 min')
+    ('7.4 s', '3 min 20 s', '2 h 13 min')
     """
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     total = round(seconds)
     if total < 60:
         return f"{total} s"
