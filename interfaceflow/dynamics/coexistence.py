@@ -31,8 +31,9 @@ from interfaceflow.schemas.dynamics import CoexistenceRun
 SolidFraction = Callable[[Atoms], float]
 
 _WARM_PS: Final = 2.0
-_MELT_PS: Final = 6.0
-_HOT_FACTORS: Final = (1.5, 2.5)
+_MELT_PS: Final = 4.0
+_COOL_PS: Final = 2.0
+_HOT_FACTORS: Final = (1.5, 2.5, 4.0)
 _TRANSIENT_PS: Final = 1.5
 _N_PIECES: Final = 5
 _FRAMES_PER_PIECE: Final = 10
@@ -93,7 +94,7 @@ def build_long_cell(metal: Atoms, n_atoms: int) -> Atoms:
     def cost(repeats: tuple[int, int, int]) -> float:
         a, b, c = lengths * repeats
         size = np.log(len(metal) * np.prod(repeats) / n_atoms)
-        return float(4 * size**2 + np.log(c / (3 * a)) ** 2 + np.log(a / b) ** 2)
+        return float(4 * size**2 + np.log(c / (3 * a)) ** 2 + 10 * np.log(a / b) ** 2)
 
     across = max(2, round((n_atoms / len(metal)) ** (1 / 3)))
     best = min(product(range(2, across + 2), range(2, across + 2), range(4, 6 * across)), key=cost)
@@ -115,7 +116,7 @@ def prepare_half_molten(
     warm_K
         Temperature at which the crystal finds its volume, and to which the melt is cooled [K].
     hot_K
-        Temperature at which the upper half is melted [K]; raised once if that does not do.
+        Temperature at which the upper half is melted [K]; raised if that does not do.
     folder
         Folder for the files.
 
@@ -139,8 +140,8 @@ def prepare_half_molten(
             return atoms, grade
     raise CalculationError(
         f"half of the metal was to be melted at {_HOT_FACTORS[-1] * hot_K:.0f} K, and {fraction:.0%} of its atoms are "
-        f"solid-like afterwards, so coexistence cannot be set up (files: {folder}); look at the last snapshot, and "
-        "train the potential on the hot metal too"
+        f"solid-like afterwards, so coexistence cannot be set up (files: {folder}); raise melting_point.highest_K "
+        f"(now {hot_K:g}) if nothing melted, train the potential on the hot metal if everything did"
     )
 
 
@@ -201,32 +202,26 @@ def _melt_half(
 ) -> tuple[Atoms, float]:
     start = draw_velocities(long_cell, 2 * warm_K, np.random.default_rng(model.seed))  # half goes into vibration
     chain = model.chain(start, folder, f"{warm_K!r} {hot_K!r}")
-    damping = _DAMPING_STEPS * model.timestep_fs / 1000.0
-    n_warm, n_melt = model.steps(_WARM_PS), model.steps(_MELT_PS)
-    expand = (
-        f"fix warm all npt temp {warm_K:.10g} {warm_K:.10g} {damping:.6g} iso 0 0 {10 * damping:.6g} fixedpoint 0 0 0"
-    )
+    damping = f"{_PRESSURE_DAMPING_STEPS * model.timestep_fs / 1000.0:.6g}"
+    expand = f"fix warm all npt {_heat_bath(warm_K, model)} iso 0 0 {damping} fixedpoint 0 0 0"
+    n_warm, n_melt, n_cool = model.steps(_WARM_PS), model.steps(_MELT_PS), model.steps(_COOL_PS)
     warm = Stage("warm", "read_data start.data", 0, n_warm, (expand,), max(1, n_warm // 10))
-    melt = Stage(
-        "melt",
-        f"read_restart {warm.restart}",
-        0,
-        n_melt,
-        (
-            "reset_timestep 0",
-            "region upper block INF INF INF INF $(lz/2) INF units box",
-            "group upper region upper",
-            "fix move upper nve",
-            f"fix heat upper langevin {hot_K:.10g} {warm_K:.10g} {damping:.6g} {1 + model.seed % 900_000_000}",
-            *dump_lines("melt_frames", n_melt, None),
-        ),
-        max(1, n_melt // 10),
-    )
-    _, warm_grade = _run(chain, warm)
-    frames, melt_grade = _run(chain, melt)
-    atoms = frames[-1].atoms
+    upper = ("region upper block INF INF INF INF $(lz/2) INF units box", "group upper region upper")
+    melt_body = (*upper, *_move_upper(hot_K, hot_K, model))
+    melt = Stage("melt", f"read_restart {warm.restart}", n_warm, n_melt, melt_body, max(1, n_melt // 10))
+    cool_body = ("reset_timestep 0", *_move_upper(hot_K, warm_K, model), *dump_lines("cool_frames", n_cool, None))
+    cool = Stage("cool", f"read_restart {melt.restart}", 0, n_cool, cool_body, max(1, n_cool // 10))
+    results = [_run(chain, stage) for stage in (warm, melt, cool)]
+    atoms = results[-1][0][-1].atoms
     atoms.arrays.pop("momenta", None)
-    return atoms, max(warm_grade, melt_grade)
+    return atoms, max(grade for _, grade in results)
+
+
+def _move_upper(from_K: float, to_K: float, model: CoexistenceModel) -> tuple[str, str]:
+    """Return the commands that move the upper half in a heat bath while the lower half is held."""
+    damping = f"{_DAMPING_STEPS * model.timestep_fs / 1000.0:.6g}"
+    heat_bath = f"langevin {from_K:.10g} {to_K:.10g} {damping} {1 + model.seed % 900_000_000}"
+    return "fix move upper nve", f"fix heat upper {heat_bath}"
 
 
 def _hold(
