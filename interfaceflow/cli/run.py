@@ -48,7 +48,7 @@ def show_results(results: FlowResults) -> None:
     from interfaceflow.report.summary import summary_tables
 
     for table in summary_tables(results):
-        typer.echo(f"\n{table.title}\n{align(table.columns, table.rows)}")
+        typer.echo("\n".join(["", table.title, align(table.columns, table.rows), *table.notes]))
     typer.echo("")
 
 

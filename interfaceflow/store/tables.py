@@ -221,19 +221,10 @@ def _relaxation_rows(results: FlowResults) -> Iterator[Row]:
             }
 
 
-_ENERGETICS_FIELDS = (
-    "interface_formation_energy_J_m2",
-    "interfacial_energy_J_m2",
-    "elastic_energy_J_m2",
-    "work_of_adhesion_J_m2",
-    "work_of_adhesion_with_strain_J_m2",
-    "work_of_separation_J_m2",
-    "metal_surface_energy_J_m2",
-    "binary_surface_energy_J_m2",
-    "resists_voids",
-    "area_A2",
-    "n_interfaces",
-    "level_of_theory",
+_ENERGETICS_FIELDS = tuple(
+    name
+    for name in EnergeticsDoc.model_fields
+    if name not in ("schema_version", "provenance", "physics_hash", "caveats")
 )
 _PRODUCTION_FIELDS = (
     "temperature_K",
