@@ -8,13 +8,16 @@ The estimate, step by step:
    vacancies the *average* atom never gets there, while hundreds of atoms hop; step 2 counts those.)
 2. *Few hops.* N_eff is the growth of the total MSD beyond its vibrational part, over the squared hop length. Where the
    empirical relative error of the same paper, 3.43 / sqrt(N_eff) + 0.04, reaches one (N_eff below 13), only an upper
-   limit is given: that of a Poisson count.
+   limit is given: the upper end of the central interval of a Poisson count. (A one-sided limit would be lower, and
+   wrong too often where the data decide between value and limit: G. J. Feldman and R. D. Cousins,
+   doi:10.1103/PhysRevD.57.3873.)
 3. *Slope.* Generalised least squares with intercept, so that the vibrational amplitude drops out. The covariance
    between lags is that of overlapping windows of Brownian motion (X. Michalet, doi:10.1103/PhysRevE.82.041914;
    used for simulations by A. R. McCluskey, S. W. Coles and B. J. Morgan, doi:10.1021/acs.jctc.4c01249), a fifth of
    whose diagonal is taken as uncorrelated noise. It only weighs the lags.
 4. *Interval.* The error comes from the scatter of the slope among atoms, which are independent samples, so it holds for
-   rare hops as well as for Brownian motion; it takes no account of atoms that hop together. A sum of squared
+   rare hops as well as for Brownian motion; it takes no account of atoms that hop together. It is at least that of
+   Brownian motion, since a few atoms may scatter too little by chance. A sum of squared
    displacements is distributed like a scaled chi-square variable, whose degrees of freedom are matched to mean and
    variance (F. E. Satterthwaite, doi:10.2307/3002019). Its coverage is measured in ``tests/physics``.
 5. *Plateau.* Where the MSD does not demonstrably grow in the second part of the window, or grows significantly less
@@ -120,8 +123,14 @@ def estimate_diffusivity(
         return describe(limit, f"too few hops: {hops:.1f} effective hops, 13 are needed")
     if len(atoms) < _MIN_ATOMS:
         return describe(limit, f"too few atoms: {len(atoms)}, while {_MIN_ATOMS} are needed to see their scatter")
-    slope = _fit_slope(squared[window], msd.lags[window], msd.n_frames, dimensions * frame_interval_ps)
-    upper = _one_sided_limit(slope, settings.confidence, limit)
+    slope = _fit_slope(
+        squared[window],
+        msd.lags[window],
+        msd.n_frames,
+        dimensions=dimensions,
+        frame_interval_ps=frame_interval_ps,
+    )
+    upper = _upper_limit(slope, settings.confidence, limit)
     if _has_plateau(squared[window], msd.lags[window], msd.n_frames, settings.confidence):
         return describe(upper, "plateau: in the second part of the window the MSD grows no more, or far less")
     if slope.value <= _normal_quantile(settings.confidence) * slope.error:
@@ -151,18 +160,23 @@ def _effective_hops(
 
 
 def _limit_of_few_hops(hops: float, within_ps: float, coordinates: int, settings: AnalysisSettings) -> float:
-    """Return the diffusivity [Å2/ps] that a Poisson count of hops does not exceed at the asked confidence."""
+    """Return the diffusivity [Å2/ps] at the upper end of the central interval of a Poisson count of hops."""
     from scipy.stats import gamma
 
-    most_hops = float(gamma.ppf(settings.confidence, hops + 1))
+    most_hops = float(gamma.ppf((1 + settings.confidence) / 2, hops + 1))
     return most_hops * settings.hop_length_A**2 / (2 * coordinates * within_ps)
 
 
 def _fit_slope(
-    squared: NDArray[np.float64], lags: NDArray[np.intp], n_frames: int, dimensions_times_interval: float
+    squared: NDArray[np.float64], lags: NDArray[np.intp], n_frames: int, *, dimensions: int, frame_interval_ps: float
 ) -> _Slope:
-    per_atom = (slope_weights(lags, n_frames) @ squared) / (2 * dimensions_times_interval)
-    return _Slope(float(per_atom.mean()), float(per_atom.std(ddof=1) / np.sqrt(len(per_atom))))
+    """Fit the slope; its error is the scatter among atoms, and at least that of so many Brownian coordinates."""
+    weights = slope_weights(lags, n_frames)
+    per_atom = (weights @ squared) / (2 * dimensions * frame_interval_ps)
+    value = float(per_atom.mean())
+    brownian_share = weights @ brownian_covariance(lags, n_frames) @ weights / (dimensions * len(per_atom))
+    scatter = float(per_atom.std(ddof=1) / np.sqrt(len(per_atom)))
+    return _Slope(value, max(scatter, abs(value) * float(np.sqrt(brownian_share))))
 
 
 def slope_weights(lags: NDArray[np.intp], n_frames: int) -> NDArray[np.float64]:
@@ -243,11 +257,9 @@ def _interval(slope: _Slope, confidence: float) -> tuple[float, float]:
     return slope.value * degrees / float(low), slope.value * degrees / float(high)
 
 
-def _one_sided_limit(slope: _Slope, confidence: float, few_hops_limit: float) -> float:
+def _upper_limit(slope: _Slope, confidence: float, few_hops_limit: float) -> float:
     """Return an upper limit [Å2/ps] for a slope that is not a diffusivity; that of the hops where the MSD shrinks."""
-    from scipy.stats import norm
-
-    limit = slope.value + float(norm.ppf(confidence)) * slope.error
+    limit = slope.value + _normal_quantile(confidence) * slope.error
     return limit if limit > 0 else few_hops_limit
 
 

@@ -37,7 +37,7 @@ def test_empirical_error_by_hand() -> None:
     assert empirical_relative_error(64) == pytest.approx(3.43 / 8 + 0.04)
 
 
-def _straight_msd(slope_A2_ps: float, n_atoms: int = 100, spread: float = 0.1) -> AtomicMsd:
+def _straight_msd(slope_A2_ps: float, n_atoms: int = 400, spread: float = 1.5) -> AtomicMsd:
     """Make atoms whose MSD grows linearly, each with its own slope, plus a vibration of 0.2 Å2."""
     lags = np.arange(1, 500, 10)
     slopes = slope_A2_ps * np.random.default_rng(3).normal(1, spread, size=n_atoms)
@@ -50,25 +50,25 @@ def test_units_dimensions_and_window() -> None:
     for direction in ("in-plane", "out-of-plane"):
         estimate = estimate_diffusivity(
             _straight_msd(0.4),
-            np.arange(100),
+            np.arange(400),
             label="metal-Li",
             direction=direction,
             frame_interval_ps=0.1,
             settings=AnalysisSettings(),
         )
-        assert estimate.tracer_diffusivity_cm2_s == pytest.approx(2e-5, rel=0.05)
+        assert estimate.tracer_diffusivity_cm2_s == pytest.approx(2e-5, rel=0.15)
         assert estimate.lower_cm2_s < estimate.tracer_diffusivity_cm2_s < estimate.upper_cm2_s
-        # 10 % scatter over 100 atoms: 1 % standard error.
+        # 150 % scatter over 400 atoms: 7.5 % standard error.
         half_width = (estimate.upper_cm2_s - estimate.lower_cm2_s) / 2
-        assert half_width == pytest.approx(0.01 * 2e-5, rel=0.2)
+        assert half_width == pytest.approx(0.075 * 2e-5, rel=0.15)
         assert estimate.reason is None
         start, end = estimate.fit_window_ps
         in_plane = direction == "in-plane"
-        assert start == pytest.approx(0.5 * 2.5**2 / (0.8 if in_plane else 0.4), abs=1.0)
+        assert start == pytest.approx(0.5 * 2.5**2 / (0.8 if in_plane else 0.4), abs=2.0)
         assert end == pytest.approx(0.7 * 49.9, abs=1.0)
         # 0.7 of the run, beyond the first lag at which vibrations are over (1 ps).
-        growth = (0.8 if in_plane else 0.4) * (end - 0.1) * 100 / 2.5**2
-        assert estimate.effective_hops == pytest.approx(growth, rel=0.05)
+        growth = (0.8 if in_plane else 0.4) * (end - 0.1) * 400 / 2.5**2
+        assert estimate.effective_hops == pytest.approx(growth, rel=0.15)
 
 
 def test_short_run_gives_a_limit() -> None:
@@ -87,11 +87,11 @@ def test_short_run_gives_a_limit() -> None:
 
 
 def test_no_hop_at_all_gives_the_poisson_limit() -> None:
-    # Zero hops: at most -ln(1 - 0.68) = 1.139 hops of 2.5 Å in 100 atoms, two dimensions and 34.2 ps (the last lag).
+    # Zero hops: the upper end of the central 68 % interval is -ln(0.16) = 1.833 hops, in 400 atoms and two dimensions.
     msd = _straight_msd(0.0)
     estimate = estimate_diffusivity(
         msd,
-        np.arange(100),
+        np.arange(400),
         label="metal-Li",
         direction="in-plane",
         frame_interval_ps=0.1,
@@ -101,7 +101,7 @@ def test_no_hop_at_all_gives_the_poisson_limit() -> None:
     assert estimate.tracer_diffusivity_cm2_s is None
     assert estimate.lower_cm2_s is None
     last_ps = 0.1 * msd.lags[msd.lags <= 0.7 * 499][-1]
-    expected = -np.log(1 - 0.68) * 2.5**2 / (2 * 2 * 100 * last_ps) * 1e-4
+    expected = -np.log(0.16) * 2.5**2 / (2 * 2 * 400 * last_ps) * 1e-4
     assert estimate.upper_cm2_s == pytest.approx(expected, rel=1e-6)
     assert "too few hops" in estimate.reason
 

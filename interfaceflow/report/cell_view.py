@@ -1,0 +1,73 @@
+"""A cell seen from the side: the normal runs to the right, atoms coloured by element and phase."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+
+from interfaceflow.core.labels import PHASE, REGION
+
+WIDTH = 1000.0
+MARGIN = 26.0
+
+
+def side_view(atoms: Atoms, normal_axis: int, mobile_species: str) -> str:
+    """Draw a labelled cell as one ``<svg>`` element.
+
+    Parameters
+    ----------
+    atoms
+        Cell with phase and region labels.
+    normal_axis
+        Cell vector along the interface normal.
+    mobile_species
+        Element drawn in its phase's colour; the others are drawn as framework.
+    """
+    cell = np.asarray(atoms.cell)
+    first, second = (cell[i] for i in range(3) if i != normal_axis)
+    normal = np.cross(first, second) / np.linalg.norm(np.cross(first, second))
+    across = first / np.linalg.norm(first)
+    depth_axis = np.cross(normal, across)
+    positions = atoms.get_positions(wrap=True)
+    along, up, depth = positions @ normal, positions @ across, positions @ depth_axis
+    length = abs(float(cell[normal_axis] @ normal))
+    scale = (WIDTH - 2 * MARGIN) / length
+    height = float(np.ptp(up)) * scale + 2 * MARGIN + 24
+    nearness = (depth - depth.min()) / max(float(np.ptp(depth)), 1e-9)
+    circles = []
+    for index in np.argsort(depth):
+        css = _css(atoms, int(index), mobile_species)
+        radius = 0.62 * covalent_radii[atoms.numbers[index]] * scale
+        x = MARGIN + (along[index] - along.min() + (length - np.ptp(along)) / 2) * scale
+        y = height - MARGIN - 24 - (up[index] - up.min()) * scale
+        opacity = 0.35 + 0.65 * nearness[index]
+        circles.append(f'<circle class="{css}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" opacity="{opacity:.2f}"/>')
+    ruler = f"M{MARGIN} {height - 14:.0f}h{10 * scale:.1f}m0 -4v8m{-10 * scale:.1f} 0v-8"
+    return (
+        f'<svg class="cell" viewBox="0 0 {WIDTH:g} {height:.0f}" role="img" aria-label="cell from the side">'
+        f'{"".join(circles)}<path class="axis" d="{ruler}"/>'
+        f'<text class="note" x="{MARGIN + 10 * scale + 8:.0f}" y="{height - 10:.0f}">10 Å</text>'
+        f'<text class="note" x="{WIDTH - MARGIN:.0f}" y="{height - 10:.0f}" text-anchor="end">'
+        "interface normal →</text></svg>"
+    )
+
+
+def view_legend(atoms: Atoms, mobile_species: str) -> list[tuple[str, str]]:
+    """Return what the colours of :func:`side_view` mean, as (style class, words)."""
+    legend: dict[str, str] = {}
+    symbols = atoms.get_chemical_symbols()
+    for index in range(len(atoms)):
+        css = _css(atoms, index, mobile_species)
+        if css not in legend:
+            region = ", interface region" if css.endswith("edge") else ""
+            legend[css] = f"{atoms.arrays[PHASE][index]}-{symbols[index]}{region}"
+    return sorted((css, escape(words)) for css, words in legend.items())
+
+
+def _css(atoms: Atoms, index: int, mobile_species: str) -> str:
+    phase = "metal" if atoms.arrays[PHASE][index] == "metal" else "binary"
+    kind = f"atom-{phase}" if atoms.symbols[index] == mobile_species else "atom-framework"
+    return kind + (" edge" if REGION in atoms.arrays and atoms.arrays[REGION][index] == "interface" else "")

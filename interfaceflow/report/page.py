@@ -1,0 +1,101 @@
+"""One self-contained HTML page from a flow's results: no script, no network, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from importlib.resources import files
+
+from interfaceflow.core.errors import DataFileError
+from interfaceflow.report import html
+from interfaceflow.report.method_sections import (
+    accuracy_section,
+    learning_section,
+    limits_section,
+    provenance_section,
+    settings_section,
+)
+from interfaceflow.report.sections import (
+    energetics_section,
+    melting_section,
+    production_section,
+    structure_section,
+    transport_section,
+)
+from interfaceflow.report.verdict import Answer, answers
+from interfaceflow.store.results import FlowResults
+
+SECTIONS: dict[str, tuple[str, Callable[[FlowResults], str]]] = {
+    "structure": ("Structure", structure_section),
+    "energies": ("Energies", energetics_section),
+    "transport": ("Transport", transport_section),
+    "melting": ("Melting of the metal", melting_section),
+    "production": ("Production runs", production_section),
+    "learning": ("Active learning", learning_section),
+    "accuracy": ("Accuracy of the potential", accuracy_section),
+    "settings": ("Settings", settings_section),
+    "provenance": ("Provenance", provenance_section),
+    "limits": ("Limits of the method", limits_section),
+}
+
+
+def build_report(results: FlowResults) -> str:
+    """Build the page of a flow, finished or not.
+
+    A part whose results are not there yet, or whose file is gone, says so in its place.
+
+    Parameters
+    ----------
+    results
+        What the flow has stored so far.
+
+    Returns
+    -------
+    str
+        A whole HTML document.
+    """
+    style = files("interfaceflow.report").joinpath("style.css").read_text(encoding="utf-8")
+    links = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, (title, _) in SECTIONS.items())
+    body = "".join(_guarded(name, title, build, results) for name, (title, build) in SECTIONS.items())
+    verdict = "".join(_answer_card(answer) for answer in answers(results))
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{escape(results.title)}</title><style>{style}</style></head><body>"
+        f'<header><p class="kicker">{escape(_pair(results))}</p><h1>{escape(results.title)}</h1>'
+        f'<div class="answers">{verdict}</div><nav>{links}</nav></header>'
+        f"<main>{body}</main><footer>{escape(_footer(results))}</footer></body></html>\n"
+    )
+
+
+def _guarded(name: str, title: str, build: Callable[[FlowResults], str], results: FlowResults) -> str:
+    try:
+        return build(results)
+    except DataFileError as error:
+        return html.section(name, title, html.missing(str(error)))
+
+
+def _answer_card(answer: Answer) -> str:
+    evidence = "".join(f"<li>{escape(words)}</li>" for words in answer.evidence)
+    return (
+        f'<article class="answer {answer.tone}"><h3>{escape(answer.question)}</h3>'
+        f'<p class="short">{escape(answer.short)}</p><ul>{evidence}</ul></article>'
+    )
+
+
+def _pair(results: FlowResults) -> str:
+    structures = results.settings.structures
+    names = [
+        f"{crystal.cif.rsplit('/', 1)[-1].removesuffix('.cif')} ({' '.join(str(i) for i in crystal.miller)})"
+        for crystal in (structures.metal, structures.binary)
+    ]
+    return f"{names[0]}  ‖  {names[1]}"
+
+
+def _footer(results: FlowResults) -> str:
+    if not results.docs:
+        return f"interfaceflow · flow {results.flow_uuid} · nothing stored yet"
+    last = results.docs[-1]
+    version = last.doc.provenance.package_versions.get("interfaceflow", "unknown version")
+    return f"interfaceflow {version} · flow {results.flow_uuid} · last result {last.completed_on}"

@@ -1,0 +1,111 @@
+"""The result tables that end a run on the terminal and open the tables of the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from interfaceflow.report.numbers import diffusivity, fixed, significant, with_error
+from interfaceflow.schemas.energetics import EnergeticsDoc, SurfaceEnergyDoc
+from interfaceflow.schemas.transport import ArrheniusDoc, TransportDoc
+from interfaceflow.store.results import FlowResults
+
+
+@dataclass(frozen=True)
+class SummaryTable:
+    """A table of formatted numbers.
+
+    Parameters
+    ----------
+    title
+        What it shows.
+    columns
+        Headings, with units.
+    rows
+        As many cells as columns.
+    notes
+        What a reader must know before quoting the numbers.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def summary_tables(results: FlowResults) -> tuple[SummaryTable, ...]:
+    """Return the tables of energies, diffusivities and activation energies that the flow has so far."""
+    tables = (energetics_table(results), transport_table(results), arrhenius_table(results))
+    return tuple(table for table in tables if table is not None)
+
+
+def energetics_table(results: FlowResults) -> SummaryTable | None:
+    """Return surface, interface and adhesion energies, or nothing before there are any."""
+    rows: list[tuple[str, ...]] = []
+    for doc in results.all_of(SurfaceEnergyDoc):
+        plane = "".join(str(index) for index in doc.miller)
+        value = with_error(doc.surface_energy_J_m2, doc.surface_energy_error_J_m2)
+        rows.append(
+            (f"surface energy {doc.formula}({plane})", value, "" if doc.converged else "thickness not converged")
+        )
+    energetics = results.last_of(EnergeticsDoc)
+    if energetics is not None:
+        e, error = energetics, energetics.work_of_adhesion_error_J_m2
+        rows += [
+            ("interface formation energy E_f", fixed(e.interface_formation_energy_J_m2, 3), "free bulk references"),
+            ("interfacial energy σ", fixed(e.interfacial_energy_J_m2, 3), "references strained alike"),
+            ("elastic part E_f − σ", fixed(e.elastic_energy_J_m2, 3), ""),
+            ("work of adhesion W_ad", with_error(e.work_of_adhesion_J_m2, error), "without strain energy"),
+            ("work of adhesion with strain", with_error(e.work_of_adhesion_with_strain_J_m2, error), ""),
+            ("work of separation", fixed(e.work_of_separation_J_m2, 3), "same cell, slabs not relaxed further"),
+            ("threshold 2γ of the metal", fixed(2 * e.metal_surface_energy_J_m2, 3), "W_ad above it resists voids"),
+        ]
+    if not rows:
+        return None
+    notes = energetics.caveats if energetics is not None else ()
+    return SummaryTable("Energies", ("quantity", "J/m²", "note"), tuple(rows), notes)
+
+
+def transport_table(results: FlowResults) -> SummaryTable | None:
+    """Return diffusivities by temperature, group and direction, or nothing before there are any."""
+    docs = sorted(results.all_of(TransportDoc), key=lambda doc: doc.temperature_K)
+    rows = [
+        (
+            f"{doc.temperature_K:.0f}",
+            estimate.label,
+            estimate.direction,
+            diffusivity(estimate),
+            significant(estimate.effective_hops, 2),
+            "" if estimate.empirical_relative_error is None else f"{estimate.empirical_relative_error:.0%}",
+            estimate.reason or ("" if doc.metal_is_solid else "metal molten"),
+        )
+        for doc in docs
+        for estimate in doc.estimates
+    ]
+    if not rows:
+        return None
+    confidences = sorted({estimate.confidence for doc in docs for estimate in doc.estimates})
+    notes = [f"Intervals and limits at {' / '.join(f'{c:.0%}' for c in confidences)} confidence."]
+    if any(doc.status == "extrapolated" for doc in docs):
+        notes.append("At least one run stopped before its time, at the break threshold of the extrapolation grade.")
+    columns = ("T / K", "group", "direction", "D / cm² s⁻¹", "hops", "He et al.", "remark")
+    return SummaryTable("Tracer diffusivities", columns, tuple(rows), tuple(notes))
+
+
+def arrhenius_table(results: FlowResults) -> SummaryTable | None:
+    """Return activation energies by group and direction, or nothing before they were fitted."""
+    doc = results.last_of(ArrheniusDoc)
+    if doc is None or not doc.fits:
+        return None
+    rows = tuple(
+        (
+            fit.label,
+            fit.direction,
+            "none"
+            if fit.activation_energy_eV is None
+            else with_error(fit.activation_energy_eV, fit.activation_energy_error_eV),
+            str(fit.n_points),
+            fit.reason or "",
+        )
+        for fit in doc.fits
+    )
+    return SummaryTable("Activation energies", ("group", "direction", "E_a / eV", "points", "remark"), rows)

@@ -1,0 +1,98 @@
+"""The two answers at the top of the page, in words that claim no more than the data do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from interfaceflow.report.numbers import diffusivity, fixed, with_error
+from interfaceflow.schemas.energetics import EnergeticsDoc
+from interfaceflow.schemas.transport import DiffusivityEstimate, TransportDoc
+from interfaceflow.store.results import FlowResults
+
+Tone = Literal["good", "bad", "open"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to one question.
+
+    Parameters
+    ----------
+    question
+        The question.
+    short
+        The answer in a few words.
+    tone
+        'good', 'bad', or 'open' where the data do not decide.
+    evidence
+        The numbers it rests on, one sentence each.
+    """
+
+    question: str
+    short: str
+    tone: Tone
+    evidence: tuple[str, ...]
+
+
+def answers(results: FlowResults) -> tuple[Answer, Answer]:
+    """Return what the results say about crossing and about holding."""
+    return _crossing(results.all_of(TransportDoc)), _holding(results.last_of(EnergeticsDoc))
+
+
+def _holding(energetics: EnergeticsDoc | None) -> Answer:
+    question = "Does the interface hold?"
+    if energetics is None:
+        return Answer(question, "Not known yet", "open", ("The interface energies have not been computed.",))
+    threshold = 2 * energetics.metal_surface_energy_J_m2
+    margin = energetics.work_of_adhesion_J_m2 - threshold
+    strained_margin = energetics.work_of_adhesion_with_strain_J_m2 - threshold
+    error = energetics.work_of_adhesion_error_J_m2
+    evidence = [
+        f"Work of adhesion {with_error(energetics.work_of_adhesion_J_m2, error)} J/m², "
+        f"against {fixed(threshold, 2)} J/m² for twice the metal's surface energy.",
+        f"With the strain energy of this cell counted in, the work of adhesion is "
+        f"{fixed(energetics.work_of_adhesion_with_strain_J_m2, 2)} J/m².",
+        "The error covers convergence with slab thickness only, not that of the level of theory.",
+    ]
+    if abs(margin) <= error or (margin > 0) != (strained_margin > 0):
+        evidence.append("The margin is within the error, or changes its sign with the strain energy.")
+        return Answer(question, "Undecided", "open", tuple(evidence))
+    if margin > 0:
+        return Answer(question, "Yes, by the void criterion", "good", tuple(evidence))
+    return Answer(question, "No, voids are favoured", "bad", tuple(evidence))
+
+
+def _crossing(transport: Sequence[TransportDoc]) -> Answer:
+    question = "Does lithium get across?"
+    if not transport:
+        return Answer(question, "Not known yet", "open", ("No production run has been analysed.",))
+    along_normal: dict[str, list[tuple[TransportDoc, DiffusivityEstimate]]] = {}
+    for doc in sorted(transport, key=lambda d: d.temperature_K):
+        for estimate in doc.estimates:
+            if estimate.direction == "out-of-plane":
+                along_normal.setdefault(estimate.label, []).append((doc, estimate))
+    evidence, moving = [], []
+    for label, found in along_normal.items():
+        valued = [(doc, e) for doc, e in found if e.tracer_diffusivity_cm2_s is not None]
+        doc, estimate = (valued or found)[-1]
+        sure = f"{estimate.confidence:.0%} confidence"
+        if valued:
+            moving.append(label)
+            evidence.append(
+                f"{label}: D along the normal is {diffusivity(estimate)} cm²/s at {doc.temperature_K:.0f} K ({sure})."
+            )
+        else:
+            evidence.append(
+                f"{label}: no value at any temperature; at {doc.temperature_K:.0f} K D along the normal is "
+                f"{diffusivity(estimate)} cm²/s ({sure}; {(estimate.reason or '').split(':')[0]})."
+            )
+    if any(doc.status == "extrapolated" for doc in transport):
+        evidence.append("At least one run stopped early because it left what the potential knows.")
+    if along_normal and len(moving) == len(along_normal):
+        evidence.append("That is motion along the normal within each phase, not a count of crossings.")
+        return Answer(question, "It moves along the normal in both phases", "good", tuple(evidence))
+    if moving:
+        return Answer(question, f"Seen to move in one phase only ({', '.join(moving)})", "open", tuple(evidence))
+    return Answer(question, "Not seen within these run lengths", "open", tuple(evidence))
