@@ -1,0 +1,393 @@
+"""Moment tensor potentials through an ``mlp`` executable: the built-in engine, or a site's own MLIP-3.
+
+Both take the same commands and files. An ``mlp`` may end with status 0 without having done anything, so a run counts
+only if its status, its last line and the files it left all say so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from interfaceflow.core.child_process import run_child
+from interfaceflow.core.errors import DataFileError, ExternalProgramError, UserInputError
+from interfaceflow.core.files import write_atomically
+from interfaceflow.core.formats.cfg import Configuration, read_configurations
+from interfaceflow.core.progress import Progress, SilentProgress
+from interfaceflow.potentials.mlp_executable import MlpExecutable
+
+_TAIL_CHARACTERS = 1500
+_PRETRAINING_ITERATIONS = 75
+_ITERATION = re.compile(r"^BFGS iter (\d+): f=(\S+)", re.MULTILINE)
+_ADDED = re.compile(r"Training set was increased by (\d+) configurations")
+
+
+@dataclass(frozen=True)
+class MlpTrainingSettings:
+    """How ``mlp train`` is called.
+
+    Attributes
+    ----------
+    energy_weight, force_weight, stress_weight
+        Of squared errors, in 1/eV^2, Å^2/eV^2 and 1/eV^2.
+    weight_scaling, weight_scaling_forces
+        Energy and stress weights, and force weights, are divided by n_atoms to these powers.
+    iteration_limit
+        Iterations after pre-training.
+    tolerance
+        Least relative decrease of the loss in 50 iterations.
+    selection_mode
+        ``nbh`` (by neighbourhood) or ``cfg`` (by configuration), where the potential has no active set yet.
+    seed
+        Of the random starts; for the built-in engine only, MLIP-3 has none.
+    """
+
+    energy_weight: float = 1.0
+    force_weight: float = 0.01
+    stress_weight: float = 0.001
+    weight_scaling: int = 1
+    weight_scaling_forces: int = 0
+    iteration_limit: int = 1000
+    tolerance: float = 1e-8
+    selection_mode: str = "nbh"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What a training left behind.
+
+    Attributes
+    ----------
+    potential
+        File of the trained potential, with its active set.
+    losses
+        Loss after each iteration, pre-training included, dimensionless.
+    wall_time_s
+        In s.
+    """
+
+    potential: Path
+    losses: tuple[float, ...]
+    wall_time_s: float
+
+
+class Mlp:
+    """An ``mlp`` executable.
+
+    Parameters
+    ----------
+    executable
+        Path of a site's ``mlp``; None for the one that ``INTERFACEFLOW_MLP`` names, or the built-in engine.
+    n_threads
+        Threads for the built-in engine.
+
+    Raises
+    ------
+    UserInputError
+        If the executable is missing, cannot be executed, is MLIP-2, or is no ``mlp`` at all.
+
+    Examples
+    --------
+    >>> Mlp().is_built_in
+    True
+    """
+
+    def __init__(self, executable: Path | str | None = None, *, n_threads: int = 1) -> None:
+        self.executable = MlpExecutable.find(executable)
+        self._n_threads = n_threads
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether this is the package's own engine."""
+        return self.executable.is_built_in
+
+    def train(
+        self,
+        potential: Path,
+        training_set: Path,
+        *,
+        save_to: Path,
+        log: Path,
+        settings: MlpTrainingSettings | None = None,
+        progress: Progress | None = None,
+    ) -> TrainingRun:
+        """Fit a potential.
+
+        Parameters
+        ----------
+        potential
+            ``.almtp`` file: untrained, or trained before, which then goes on from its coefficients.
+        training_set
+            ``.cfg`` file.
+        save_to
+            File for the result; replaced only by a potential that is complete and finite.
+        log
+            File for what the program prints.
+        settings
+            How to train.
+        progress
+            Is told about iterations.
+
+        Raises
+        ------
+        UserInputError
+            If the built-in engine refuses its input.
+        ExternalProgramError
+            If the run failed or left something that cannot be trusted.
+        """
+        given = settings or MlpTrainingSettings()
+        options = {
+            "energy_weight": f"{given.energy_weight:g}",
+            "force_weight": f"{given.force_weight:g}",
+            "stress_weight": f"{given.stress_weight:g}",
+            "weight_scaling": str(given.weight_scaling),
+            "weight_scaling_forces": str(given.weight_scaling_forces),
+            "iteration_limit": str(given.iteration_limit),
+            "tolerance": f"{given.tolerance:g}",
+            "al_mode": given.selection_mode,
+            "log": "stdout",
+        }
+        if self.is_built_in:
+            options["init_random"] = str(given.seed)
+        started = time.monotonic()
+        watcher = _IterationWatcher(log, progress or SilentProgress())
+        watcher.start(given.iteration_limit + (0 if _is_trained(potential) else _PRETRAINING_ITERATIONS))
+        with _replacing(save_to) as part:
+            options["save_to"] = str(part)
+            text = self._run("train", [potential, training_set], options, log, watch=watcher)
+            self._expect_last_line(text, "train", "training complete", log)
+            self._check_potential(part, log)
+        watcher()
+        losses = tuple(float(value) for _, value in _ITERATION.findall(text))
+        return TrainingRun(save_to, losses, time.monotonic() - started)
+
+    def select_add(self, potential: Path, training_set: Path, candidates: Path, *, selected: Path, log: Path) -> int:
+        """Write the candidates that the training set needs to ``selected``; return how many they are.
+
+        Raises
+        ------
+        UserInputError
+            If the built-in engine refuses its input.
+        ExternalProgramError
+            If the run failed or left something that cannot be trusted.
+        """
+        with _replacing(selected) as part:
+            text = self._run("select_add", [potential, training_set, candidates, part], {}, log)
+            found = _ADDED.search(_last_line(text))
+            if found is None:
+                raise self._failure("select_add", "did not print how many configurations it selected", text, log)
+            written = self._read_output("select_add", part, text, log, may_be_empty=True)
+            if len(written) != int(found[1]):
+                raise self._failure(
+                    "select_add", f"announced {found[1]} configurations and wrote {len(written)}", text, log
+                )
+        return len(written)
+
+    def calculate_grade(self, potential: Path, configurations: Path, *, output: Path, log: Path) -> None:
+        """Write configurations with the feature ``MV_grade`` and, by neighbourhood, the column ``nbh_grades``.
+
+        Raises
+        ------
+        UserInputError
+            If the built-in engine refuses its input.
+        ExternalProgramError
+            If the run failed or left something that cannot be trusted.
+        """
+        with _replacing(output) as part:
+            text = self._run("calculate_grade", [potential, configurations, part], {"log": os.devnull}, log)
+            self._expect_last_line(text, "calculate_grade", "Grade evaluation complete", log)
+            for index, configuration in enumerate(self._read_output("calculate_grade", part, text, log)):
+                if configuration.grade is None:
+                    raise self._failure("calculate_grade", f"wrote no grade for configuration {index}", text, log)
+
+    def calculate_efs(self, potential: Path, configurations: Path, *, output: Path, log: Path) -> None:
+        """Write configurations with the potential's energies, forces and stresses.
+
+        Raises
+        ------
+        UserInputError
+            If the built-in engine refuses its input.
+        ExternalProgramError
+            If the run failed or left something that cannot be trusted.
+        """
+        with _replacing(output) as part:
+            text = self._run("calculate_efs", [potential, configurations], {"output_filename": str(part)}, log)
+            self._expect_last_line(text, "calculate_efs", "EFS calculation complete", log)
+            for index, configuration in enumerate(self._read_output("calculate_efs", part, text, log)):
+                if configuration.energy is None or configuration.forces is None:
+                    raise self._failure("calculate_efs", f"wrote no energy for configuration {index}", text, log)
+
+    def check_errors(self, potential: Path, configurations: Path, *, report: Path, log: Path) -> None:
+        """Write the report of errors on a labelled set.
+
+        Raises
+        ------
+        UserInputError
+            If the built-in engine refuses its input.
+        ExternalProgramError
+            If the run failed or left something that cannot be trusted.
+        """
+        with _replacing(report) as part:
+            text = self._run("check_errors", [potential, configurations], {"report_to": str(part)}, log)
+            if not part.is_file() or "Errors report" not in part.read_text(errors="replace"):
+                raise self._failure("check_errors", "wrote no report", text, log)
+
+    def _run(
+        self,
+        command: str,
+        arguments: Sequence[Path],
+        options: Mapping[str, str],
+        log: Path,
+        *,
+        watch: Callable[[], None] | None = None,
+    ) -> str:
+        """Run one command and return what it printed, after checking its status."""
+        for path in arguments[:-1] if command in ("select_add", "calculate_grade") else arguments:
+            if not path.is_file():
+                raise DataFileError(f"{path}: no such file (needed by '{command}')")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        words = [*self.executable.command, command, *(str(path.resolve()) for path in arguments)]
+        words += [f"--{name}={value}" for name, value in options.items()]
+        if self.is_built_in:
+            words.append(f"--threads={self._n_threads}")
+        environment = {**os.environ, "OMP_NUM_THREADS": str(self._n_threads), "OPENBLAS_NUM_THREADS": "1"}
+        status = run_child(
+            words, folder=log.parent.resolve(), environment=environment, output=log.resolve(), watch=watch
+        )
+        text = log.read_text(encoding="utf-8", errors="replace")
+        if status == 2 and self.is_built_in:
+            raise UserInputError(
+                _last_line(text).removeprefix("ERROR: ") or f"'{command}' refused its input; see {log}"
+            )
+        if status != 0:
+            raise self._failure(command, f"ended with status {status}", text, log)
+        return text
+
+    def _failure(self, command: str, what: str, text: str, log: Path) -> ExternalProgramError:
+        tail = text.strip()[-_TAIL_CHARACTERS:] or "(nothing)"
+        return ExternalProgramError(
+            f"'{' '.join(self.executable.command)} {command}' {what}. Its output ended with:\n{tail}\n"
+            f"All of it is in {log}. Check that {self.executable.named_by} is MLIP-3 and that its input is what it expects"
+        )
+
+    def _expect_last_line(self, text: str, command: str, expected: str, log: Path) -> None:
+        if _last_line(text) != expected:
+            raise self._failure(command, f"returned 0 but did not end with {expected!r}", text, log)
+
+    def _read_output(
+        self, command: str, path: Path, text: str, log: Path, *, may_be_empty: bool = False
+    ) -> list[Configuration]:
+        if not path.is_file():
+            raise self._failure(command, "returned 0 but did not write its output", text, log)
+        try:
+            configurations = read_configurations(path)
+        except DataFileError as problem:
+            raise self._failure(command, f"wrote a file that cannot be used ({problem})", text, log) from problem
+        if not configurations and not may_be_empty:
+            raise self._failure(command, "returned 0 but wrote no configuration", text, log)
+        return configurations
+
+    def _check_potential(self, path: Path, log: Path) -> None:
+        from interfaceflow.potentials.mtp._native import Potential
+
+        text = log.read_text(encoding="utf-8", errors="replace")
+        if not path.is_file():
+            raise self._failure("train", "returned 0 but did not write the potential", text, log)
+        try:
+            potential = Potential.read(path)
+        except DataFileError as problem:
+            raise self._failure(
+                "train",
+                f"wrote a potential that cannot be used ({problem}); training has diverged or broken off",
+                text,
+                log,
+            ) from problem
+        if not potential.initialised or potential.selection is None:
+            raise self._failure("train", "wrote a potential without coefficients or active set", text, log)
+
+
+class _IterationWatcher:
+    """Follows a log and tells a progress reporter about iterations."""
+
+    def __init__(self, log: Path, progress: Progress) -> None:
+        self._log = log
+        self._progress = progress
+        self._seen = 0
+        self._offset = 0
+        self._rest = ""
+
+    def start(self, iteration_limit: int) -> None:
+        self._progress.start(iteration_limit, "iteration", "Training the potential")
+
+    def __call__(self) -> None:
+        try:
+            with self._log.open("rb") as stream:
+                stream.seek(self._offset)
+                new = stream.read()
+        except OSError:
+            return
+        self._offset += len(new)
+        text = self._rest + new.decode("utf-8", errors="replace")
+        whole, _, self._rest = text.rpartition("\n")
+        found = _ITERATION.findall(whole)
+        if found:
+            self._progress.advance(len(found))
+
+
+def write_untrained_potential(
+    path: Path, level: int, *, species_count: int, min_dist: float = 2.0, cutoff_radius: float = 5.0
+) -> None:
+    """Write an untrained potential for any ``mlp`` to train.
+
+    Parameters
+    ----------
+    path
+        ``.almtp`` file.
+    level
+        Even, from 2 to 28.
+    species_count
+        Number of species.
+    min_dist
+        Where the radial basis starts, in Å; training moves it.
+    cutoff_radius
+        In Å.
+
+    Raises
+    ------
+    UserInputError
+        If a value is out of its range.
+    """
+    from interfaceflow.potentials.mtp.levels import untrained_potential
+
+    write_atomically(
+        path,
+        untrained_potential(level, species_count=species_count, min_dist=min_dist, cutoff_radius=cutoff_radius),
+    )
+
+
+def _is_trained(potential: Path) -> bool:
+    return potential.is_file() and b"radial_coeffs" in potential.read_bytes()
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Yield a path beside ``path`` to write to; it takes the place of ``path`` when nothing was raised."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.resolve().with_name(f".{path.name}.part{path.suffix}")
+    part.unlink(missing_ok=True)
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
