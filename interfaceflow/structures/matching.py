@@ -20,8 +20,9 @@ from interfaceflow.structures.surfaces import Surface
 
 AREA_TIE = 0.01
 """Areas this close (relative) count as equal when the best match is chosen."""
-WIDER_AREA = 2.0
 WIDER_STRAIN = 0.2
+SEARCH_AREA_A2 = 200.0
+"""How much further, and how far at most for large strains, the nearest miss is looked for."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,10 @@ def choose_match(
             (match for match in within if match.area_A2 <= smallest * (1 + AREA_TIE)),
             key=lambda match: match.largest_strain,
         )
-    wider = find_matches(metal, binary, settings.max_area_A2 * WIDER_AREA, max(WIDER_STRAIN, settings.max_strain))
+    wider = [
+        *find_matches(metal, binary, settings.max_area_A2 + SEARCH_AREA_A2, 1.5 * settings.max_strain),
+        *find_matches(metal, binary, min(settings.max_area_A2, SEARCH_AREA_A2), max(WIDER_STRAIN, settings.max_strain)),
+    ]
     raise UserInputError(_explain_no_match(metal, binary, [(match, count_atoms(match)) for match in wider], settings))
 
 
@@ -200,7 +204,7 @@ def _explain_no_match(
     opening = f"{metal.name} and {binary.name}: no lattice match within {limits}"
     if not candidates:
         return (
-            f"{opening}, and none even with {WIDER_AREA:g} times the area and strains up to {WIDER_STRAIN:g}. "
+            f"{opening}, and none even {SEARCH_AREA_A2:g} Å2 larger or with strains up to {WIDER_STRAIN:g}. "
             "Choose other Miller indices"
         )
 
