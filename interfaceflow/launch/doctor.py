@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from interfaceflow.core.errors import InterfaceflowError
-from interfaceflow.launch.inputs import MLP_VARIABLE
+from interfaceflow.launch.inputs import check_folder
+from interfaceflow.potentials.mlp_executable import MLP_VARIABLE, MlpExecutable
 
 _TIMEOUT_S = 10
 
@@ -126,28 +127,24 @@ def _mpiexec() -> Finding:
 
 
 def _built_in_mlp() -> Finding:
-    from interfaceflow.potentials.mlp import probe_mlp
-
     try:
-        probe_mlp(None)
+        found = MlpExecutable.find()
     except InterfaceflowError as error:
         return Finding("mlp (built-in)", "broken", str(error), _REINSTALL)
-    return Finding("mlp (built-in)", "works", "interfaceflow-mlp")
+    return Finding("mlp (built-in)", "works", " ".join(found.command))
 
 
 def _site_mlp() -> Finding:
-    from interfaceflow.potentials.mlp import probe_mlp
-
     named = os.environ.get(MLP_VARIABLE)
     if not named:
         return Finding(
             "mlp (MLIP-3)", "absent", "not needed", f"to use a site's MLIP-3: export {MLP_VARIABLE}=/path/to/mlp"
         )
     try:
-        probe_mlp(Path(shutil.which(named) or named))
+        found = MlpExecutable.find(Path(shutil.which(named) or named))
     except InterfaceflowError as error:
         return Finding("mlp (MLIP-3)", "broken", str(error), f"correct or unset {MLP_VARIABLE}")
-    return Finding("mlp (MLIP-3)", "works", named)
+    return Finding("mlp (MLIP-3)", "works", f"{named}: {found.version}")
 
 
 def _program(name: str, commands: tuple[str, ...], remedy: str) -> Finding:
@@ -164,8 +161,6 @@ def _gpaw() -> Finding:
 
 
 def _folder() -> Finding:
-    from interfaceflow.launch.inputs import check_folder
-
     here = Path.cwd()
     try:
         check_folder(here)

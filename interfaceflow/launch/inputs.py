@@ -14,11 +14,11 @@ from typing import TypeVar
 from interfaceflow.core.errors import UserInputError, suggest_name
 from interfaceflow.core.files import PROJECT_FOLDER, FileRef, write_atomically
 from interfaceflow.launch.recipes import recipe_structures
+from interfaceflow.potentials.mlp_executable import MLP_VARIABLE, MlpExecutable
 from interfaceflow.schemas.inputs import RecipeInputs
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 from interfaceflow.schemas.settings import RecipeSettings
 
-MLP_VARIABLE = "INTERFACEFLOW_MLP"
 _BYTES_PER_ATOM_FRAME = 12
 _OTHER_BYTES = 100_000_000
 
@@ -31,12 +31,15 @@ class FoundInputs:
 
     Attributes
     ----------
+    settings
+        The config, with the paths of programs made absolute.
     inputs
         What the recipe gets; the files it points to are in the project only after `copy_inputs`.
     sources
         Where each of those files is now.
     """
 
+    settings: RecipeSettings
     inputs: RecipeInputs
     sources: dict[str, Path]
 
@@ -80,8 +83,9 @@ def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> Foun
     if problems or metal is None or binary is None or level is None:
         raise UserInputError("\n".join(problems))
     metal_cif, binary_cif = _future_file(metal), _future_file(binary)
-    inputs = RecipeInputs(metal_cif=metal_cif, binary_cif=binary_cif, level_of_theory=level, mlp=mlp)
-    return FoundInputs(inputs, {metal_cif.uri: metal, binary_cif.uri: binary})
+    resolved = settings.model_copy(update={"potential": settings.potential.model_copy(update={"mlp": mlp})})
+    inputs = RecipeInputs(metal_cif=metal_cif, binary_cif=binary_cif, level_of_theory=level)
+    return FoundInputs(resolved, inputs, {metal_cif.uri: metal, binary_cif.uri: binary})
 
 
 def copy_inputs(found: FoundInputs, root: Path) -> None:
@@ -118,16 +122,19 @@ def _load_level(name: str, beside: Path) -> LevelOfTheory:
 
 
 def _find_mlp(name: str | None, beside: Path) -> str | None:
-    """Return the absolute path of a site's MLIP-3 binary, after asking it who it is; ``None`` for the built-in one."""
-    from interfaceflow.potentials.mlp import probe_mlp
+    """Return the absolute path of a site's MLIP-3 binary, after asking it who it is; ``None`` for the built-in one.
 
-    given = name or os.environ.get(MLP_VARIABLE) or None
-    if given is None:
-        probe_mlp(None)
+    Jobs run in folders of their own, so a relative path would lead elsewhere in each of them.
+    """
+    given = name or os.environ.get(MLP_VARIABLE)
+    if not given:
+        MlpExecutable.find()
         return None
-    on_path = shutil.which(given, path=f"{os.environ.get('PATH', '')}{os.pathsep}{beside}")
-    path = Path(on_path or beside / given).absolute()
-    probe_mlp(path)
+    path = Path(shutil.which(given) or beside / Path(given).expanduser()).absolute()
+    try:
+        MlpExecutable.find(path)
+    except UserInputError as error:
+        raise UserInputError(f"{'potential.mlp' if name else f'${MLP_VARIABLE}'}: {error}") from None
     return str(path)
 
 

@@ -78,8 +78,8 @@ def run_config(config_path: Path, observer: RunObserver, *, afresh: bool = False
     """
     root = Path.cwd().resolve()
     os.environ[PROJECT_ROOT_VARIABLE] = str(root)
-    settings = load_config(config_path)
-    found = find_inputs(settings, config_path, root)
+    found = find_inputs(load_config(config_path), config_path, root)
+    settings = found.settings
     filesystem = network_filesystem(root)
     if filesystem is not None:
         observer.note(f"{root} is on {filesystem}, where the lock may not hold: never run two processes in it")

@@ -16,6 +16,3 @@ class RecipeInputs(BaseModel):
     metal_cif: FileRef = Field(description="CIF file of the metal, copied into the project")
     binary_cif: FileRef = Field(description="CIF file of the binary compound, copied into the project")
     level_of_theory: LevelOfTheory = Field(description="The reference calculation")
-    mlp: str | None = Field(
-        default=None, description="Absolute path of a site's MLIP-3 binary; the built-in engine where it is absent"
-    )

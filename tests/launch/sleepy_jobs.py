@@ -71,6 +71,16 @@ def interrupt_owner(seconds: float) -> int:
 
 
 @job
+def interrupt_itself(number: int, flag: str) -> int:
+    leave_trace("interrupt_itself")
+    if not (project_root() / flag).exists():
+        (project_root() / flag).touch()
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+    return 1
+
+
+@job
 def full_disk(flag: str) -> int:
     leave_trace("full_disk")
     if not (project_root() / flag).exists():

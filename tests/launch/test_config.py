@@ -1,0 +1,114 @@
+import copy
+
+import pytest
+import yaml
+from small_project import SETTINGS, settings
+
+from interfaceflow.core.errors import UserInputError
+from interfaceflow.launch.config import load_config
+
+
+def refusal(tmp_path, text: str) -> str:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(UserInputError) as caught:
+        load_config(path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    return message
+
+
+def changed(**changes) -> str:
+    """Return the small config with keys changed; ``a__b`` is the key b in a."""
+    config = copy.deepcopy(SETTINGS)
+    for name, value in changes.items():
+        *parents, last = name.split("__")
+        entry = config
+        for parent in parents:
+            entry = entry.setdefault(parent, {})
+        entry[last] = value
+    return yaml.safe_dump(config)
+
+
+def test_a_good_config(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(changed())
+    assert load_config(path) == settings()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"structurs": 1}, ["structurs (line", "unknown key", "Did you mean 'structures'?"]),
+        (
+            {"structures__interface": {"max_are_A2": 3}},
+            ["structures.interface.max_are_A2", "Did you mean 'max_area_A2'?"],
+        ),
+        ({"production__timestep_fs": -2}, ["production.timestep_fs (line", "-2 is not allowed", "> 0 fs and <= 5 fs"]),
+        ({"melting_point__lowest_K": -5}, ["melting_point.lowest_K", "-5", "a number > 0 K and <= 5000"]),
+        ({"melting_point__lowest_K": "300 K"}, ["this key is in K; give the number alone: 300"]),
+        ({"melting_point__lowest_K": "25 C"}, ["this key is in K, not in C"]),
+        ({"production__ramp_ps": "500 fs"}, ["production.ramp_ps", "this key is in ps, not in fs"]),
+        ({"melting_point__n_atoms": "12 atoms"}, ["pure number"]),
+        ({"learning__cells": [{"cell": "metal", "temperature_K": "300 K"}]}, ["learning.cells[0].temperature_K"]),
+        ({"recipe": "decomposition_interface"}, ["Did you mean 'decomposition_interfaces'?"]),
+        ({"potential__level": 9}, ["potential.level", "9", "one of 2, 4, 6, 8"]),
+        ({"potential__max_iterations": True}, ["potential.max_iterations", "True", "a whole number >= 1"]),
+        ({"seed": 2.5}, ["seed", "2.5", "a whole number"]),
+        ({"title": ""}, ["title", "a text of 1 to 120 characters"]),
+        ({"structures__metal__miller": [0, 0, 0]}, ["structures.metal.miller", "name no plane"]),
+        ({"structures__metal__miller": [1, 1]}, ["structures.metal.miller"]),
+        ({"structures__slabs": {"n_layers": [5]}}, ["structures.slabs.n_layers", "[5]", "at least 2 items"]),
+        ({"learning__select_threshold": 12.0}, ["learning", "break_threshold (10.0) must be larger"]),
+        ({"production": 3}, ["production", "it must be a mapping"]),
+        ({"analysis__confidence": float("nan")}, ["analysis.confidence", "nan"]),
+        ({"analysis__confidence": float("inf")}, ["analysis.confidence", "inf"]),
+    ],
+)
+def test_what_a_wrong_value_gets(tmp_path, changes, expected):
+    message = refusal(tmp_path, changed(**changes))
+    assert "1 problem\n" in message
+    assert [words for words in expected if words not in message] == []
+
+
+def test_all_problems_come_at_once(tmp_path):
+    message = refusal(tmp_path, changed(titel="x", seed=-1, production__timestep_fs="2 ps"))
+    assert "3 problems" in message
+    assert "Did you mean 'title'?" in message
+
+
+def test_a_missing_key_is_described(tmp_path):
+    config = copy.deepcopy(SETTINGS)
+    del config["structures"]["metal"]["cif"]
+    message = refusal(tmp_path, yaml.safe_dump(config))
+    assert "structures.metal.cif: missing. CIF file" in message
+
+
+def test_a_key_given_twice_is_refused(tmp_path):
+    message = refusal(tmp_path, changed() + "seed: 1\nseed: 2\n")
+    assert "seed (line " in message
+    assert "given twice" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "this file holds nothing"),
+        ("- a\n- b\n", "this file holds list"),
+        ("a: [1\nb", "not valid YAML: line 2"),
+        ("a: !!python/object:os.system x", "not valid YAML"),
+    ],
+)
+def test_files_that_are_no_config(tmp_path, text, expected):
+    assert expected in refusal(tmp_path, text)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    (tmp_path / "smoke.yaml").touch()
+    with pytest.raises(UserInputError, match=r"no such config file. Did you mean 'smoke.yaml'"):
+        load_config(tmp_path / "smok.yaml")
+    with pytest.raises(UserInputError, match="this is a folder"):
+        load_config(tmp_path)
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserInputError, match="not a text file"):
+        load_config(tmp_path / "binary.yaml")
