@@ -120,7 +120,6 @@ class PotentialSettings(Settings):
 
     level: Literal[2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28] = Field(default=8, description="MTP level")
     cutoff_radius_A: float = quantity("Å", "Cutoff radius", default=5.0, ge=2, le=12)
-    radial_basis_size: int = Field(default=8, ge=2, le=20, description="Chebyshev polynomials per radial function")
     energy_weight: float = quantity("1", "Weight of energies in the loss", default=1.0, ge=0)
     force_weight: float = quantity("1", "Weight of forces in the loss", default=0.01, ge=0)
     stress_weight: float = quantity("1", "Weight of stresses in the loss", default=0.001, ge=0)
