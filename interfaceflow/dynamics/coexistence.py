@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from interfaceflow.core.errors import CalculationError
 from interfaceflow.core.progress import SilentProgress
 from interfaceflow.dynamics.data_file import write_data_file
+from interfaceflow.dynamics.ensembles import langevin_lines, two_phase_line
 from interfaceflow.dynamics.frame import LammpsFrame
 from interfaceflow.dynamics.guard import Guard
 from interfaceflow.dynamics.lammps_run import AtomsLostError
@@ -39,8 +40,6 @@ _N_PIECES: Final = 5
 _FRAMES_PER_PIECE: Final = 10
 _DECISIVE_CHANGE: Final = 0.15
 _GONE: Final = 0.1
-_DAMPING_STEPS: Final = 100
-_PRESSURE_DAMPING_STEPS: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -200,47 +199,38 @@ def run_coexistence(
 def _melt_half(
     long_cell: Atoms, model: CoexistenceModel, warm_K: float, hot_K: float, folder: Path
 ) -> tuple[Atoms, float]:
-    start = draw_velocities(long_cell, 2 * warm_K, np.random.default_rng(model.seed))  # half goes into vibration
+    start = draw_velocities(long_cell, 2 * warm_K, np.random.default_rng(model.seed))  # half becomes potential energy
     chain = model.chain(start, folder, f"{warm_K!r} {hot_K!r}")
-    damping = f"{_PRESSURE_DAMPING_STEPS * model.timestep_fs / 1000.0:.6g}"
-    expand = f"fix warm all npt {_heat_bath(warm_K, model)} iso 0 0 {damping} fixedpoint 0 0 0"
     n_warm, n_melt, n_cool = model.steps(_WARM_PS), model.steps(_MELT_PS), model.steps(_COOL_PS)
-    warm = Stage("warm", "read_data start.data", 0, n_warm, (expand,), max(1, n_warm // 10))
-    upper = ("region upper block INF INF INF INF $(lz/2) INF units box", "group upper region upper")
-    melt_body = (*upper, *_move_upper(hot_K, hot_K, model))
-    melt = Stage("melt", f"read_restart {warm.restart}", n_warm, n_melt, melt_body, max(1, n_melt // 10))
-    cool_body = ("reset_timestep 0", *_move_upper(hot_K, warm_K, model), *dump_lines("cool_frames", n_cool, None))
-    cool = Stage("cool", f"read_restart {melt.restart}", 0, n_cool, cool_body, max(1, n_cool // 10))
+    expand = langevin_lines(warm_K, warm_K, seed=model.seed, barostat="isotropic")
+    warm = Stage("warm", "read_data start.data", 0, n_warm, expand, max(1, n_warm // 10))
+    heat = (
+        "region upper block INF INF INF INF $(lz/2) INF units box",
+        "group upper region upper",
+        *langevin_lines(hot_K, hot_K, seed=model.seed + 1, group="upper"),
+    )
+    melt = Stage("melt", f"read_restart {warm.restart}", n_warm, n_melt, heat, max(1, n_melt // 10))
+    settle = (
+        "reset_timestep 0",
+        *langevin_lines(hot_K, warm_K, seed=model.seed + 2, group="upper"),
+        *dump_lines("cool_frames", n_cool, None),
+    )
+    cool = Stage("cool", f"read_restart {melt.restart}", 0, n_cool, settle, max(1, n_cool // 10))
     results = [_run(chain, stage) for stage in (warm, melt, cool)]
     atoms = results[-1][0][-1].atoms
     atoms.arrays.pop("momenta", None)
     return atoms, max(grade for _, grade in results)
 
 
-def _move_upper(from_K: float, to_K: float, model: CoexistenceModel) -> tuple[str, str]:
-    """Return the commands that move the upper half in a heat bath while the lower half is held."""
-    damping = f"{_DAMPING_STEPS * model.timestep_fs / 1000.0:.6g}"
-    heat_bath = f"langevin {from_K:.10g} {to_K:.10g} {damping} {1 + model.seed % 900_000_000}"
-    return "fix move upper nve", f"fix heat upper {heat_bath}"
-
-
 def _hold(
     name: str, read_command: str, first_step: int, n_steps: int, temperature_K: float, model: CoexistenceModel
 ) -> Stage:
-    """Return a stage at zero pressure: the cell breathes along the normal, and in the plane without changing shape."""
-    damping = f"{_PRESSURE_DAMPING_STEPS * model.timestep_fs / 1000.0:.6g}"
-    pressure = f"x 0 0 {damping} y 0 0 {damping} z 0 0 {damping} couple xy fixedpoint 0 0 0"
     every = n_steps // _FRAMES_PER_PIECE
     body = (
-        f"fix hold all npt {_heat_bath(temperature_K, model)} {pressure}",
+        two_phase_line(temperature_K, model.timestep_fs),
         *dump_lines(f"{name}_frames", every, None),
     )
     return Stage(name, read_command, first_step, n_steps, body, max(1, every))
-
-
-def _heat_bath(temperature_K: float, model: CoexistenceModel) -> str:
-    temperature = f"{temperature_K:.10g}"
-    return f"temp {temperature} {temperature} {_DAMPING_STEPS * model.timestep_fs / 1000.0:.6g}"
 
 
 def _run(chain: Chain, stage: Stage) -> tuple[list[Snapshot], float]:

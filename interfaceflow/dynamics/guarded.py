@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from ase import Atoms
@@ -17,6 +17,7 @@ from ase import Atoms
 from interfaceflow.core.errors import DataFileError
 from interfaceflow.core.progress import Progress
 from interfaceflow.dynamics.data_file import write_data_file
+from interfaceflow.dynamics.ensembles import Barostat, langevin_lines
 from interfaceflow.dynamics.frame import LammpsFrame
 from interfaceflow.dynamics.guard import (
     Guard,
@@ -33,11 +34,7 @@ from interfaceflow.dynamics.snapshots import Snapshot, dump_lines, read_snapshot
 from interfaceflow.dynamics.thermo import read_thermo
 from interfaceflow.dynamics.velocities import draw_velocities
 
-Barostat = Literal["none", "normal", "isotropic"]
-
 _N_STORED: Final = 200
-_TEMPERATURE_DAMPING_PS: Final = 0.1
-_PRESSURE_DAMPING_PS: Final = 1.0
 _BYTES_PER_ATOM: Final = 120
 
 
@@ -169,7 +166,7 @@ def _script(atoms: Atoms, pair_style: PairStyle, settings: GuardedSettings, seed
     lines = [
         *setup_lines(pair_style, "read_data start.data", timestep_fs=settings.timestep_fs),
         *guard_lines(guard, pair_style, atoms, "guarded"),
-        *_ensemble_lines(settings, seed),
+        *langevin_lines(settings.temperature_K, settings.temperature_K, seed=seed, barostat=settings.barostat),
         *thermo_lines(max(stored_every, n_steps // 20)),
     ]
     if grade is None:
@@ -179,17 +176,6 @@ def _script(atoms: Atoms, pair_style: PairStyle, settings: GuardedSettings, seed
         lines += dump_lines("safe", stored_every, grade, skip=f"!({below})")
         lines += dump_lines("candidates", stored_every, grade, skip=below)
     return [*lines, f"run {n_steps}"]
-
-
-def _ensemble_lines(settings: GuardedSettings, seed: int) -> list[str]:
-    temperature = f"{settings.temperature_K:.10g}"
-    cell = {
-        "none": "nve",
-        "normal": f"nph z 0 0 {_PRESSURE_DAMPING_PS} scalexz no scaleyz no fixedpoint 0 0 0 drag 1.0",
-        "isotropic": f"nph iso 0 0 {_PRESSURE_DAMPING_PS} fixedpoint 0 0 0 drag 1.0",
-    }[settings.barostat]
-    heat_bath = f"langevin {temperature} {temperature} {_TEMPERATURE_DAMPING_PS} {1 + seed % 900_000_000} zero yes"
-    return [f"fix move all {cell}", f"fix heat_bath all {heat_bath}"]
 
 
 def _collect(start: Atoms, settings: GuardedSettings, folder: Path, frame: LammpsFrame, lost: str | None) -> GuardedRun:

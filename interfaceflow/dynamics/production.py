@@ -50,7 +50,7 @@ class ProductionPlan:
     normal_axis
         Cell vector along the interface normal.
     seed
-        Seed of the initial velocities.
+        Seed of the initial velocities and of the random forces before production.
     """
 
     settings: ProductionSettings
@@ -170,13 +170,13 @@ def run_production_md(
             start,
             pair_style,
             plan.guard,
-            f"{temperature_K!r}",
+            f"{temperature_K!r} {plan.seed}",
             settings.model_dump_json(exclude={"n_ranks", "fractions_of_melting_point"}),
         ),
         progress=progress,
     )
     done: list[tuple[Stage, StageRecord]] = []
-    for stage in production_stages(chain, steps, temperature_K):
+    for stage in production_stages(chain, steps, temperature_K, plan.seed):
         record = chain.run(stage)
         done.append((stage, record))
         if record.broke:

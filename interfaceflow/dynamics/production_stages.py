@@ -1,11 +1,10 @@
 """The stages of a production run, and how long each is.
 
-1. ``ramp``: from a low temperature to the target, the normal stress relaxed
-2. ``equilibration``: at the target, the normal stress relaxed
+1. ``ramp``: from a low temperature to the target, the normal stress relaxed; Langevin dynamics
+2. ``equilibration``: the same at the target
 3. ``length``: the normal length goes smoothly to its mean over the second half of the equilibration
-4. ``segment_000``, ``segment_001``, ...: production at constant cell, a Nosé-Hoover chain and no random force
-
-A Langevin thermostat would change how far atoms get, so it is not used here.
+4. ``segment_000``, ``segment_001``, ...: production at constant cell in a Nosé-Hoover chain, without random forces,
+   which would change how far atoms get
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from interfaceflow.core.errors import UserInputError
+from interfaceflow.dynamics.ensembles import langevin_lines, nose_hoover_line
 from interfaceflow.dynamics.stages import Chain, Stage
 from interfaceflow.dynamics.thermo import Thermo, read_thermo
 from interfaceflow.schemas.settings import ProductionSettings
@@ -22,8 +22,6 @@ from interfaceflow.schemas.settings import ProductionSettings
 LOWEST_SHARE: Final = 0.1
 
 _LENGTH_SHARE: Final = 0.2
-_DAMPING_STEPS: Final = 100
-_PRESSURE_DAMPING_STEPS: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -78,39 +76,27 @@ class ProductionSteps:
         return self.ramp + self.equilibration + self.length + sum(self.segments)
 
 
-def production_stages(chain: Chain, steps: ProductionSteps, temperature_K: float) -> Iterator[Stage]:
+def production_stages(chain: Chain, steps: ProductionSteps, temperature_K: float, seed: int) -> Iterator[Stage]:
     """Yield the stages in order; a stage is made when the ones before it have ended."""
-    damping = f"{_DAMPING_STEPS * chain.timestep_fs / 1000.0:.6g}"
-    low, high = f"{LOWEST_SHARE * temperature_K:.10g}", f"{temperature_K:.10g}"
-    normal = f"z 0 0 {_PRESSURE_DAMPING_STEPS * chain.timestep_fs / 1000.0:.6g} scalexz no scaleyz no fixedpoint 0 0 0"
-    heat = (f"fix barostat all npt temp {low} {high} {damping} {normal}",)
-    ramp = Stage("ramp", "read_data start.data", 0, steps.ramp, heat, _print_every(steps.ramp))
+
+    def stage(name: str, read_command: str, first_step: int, n_steps: int, body: tuple[str, ...]) -> Stage:
+        return Stage(name, read_command, first_step, n_steps, body, _print_every(n_steps))
+
+    heat = langevin_lines(LOWEST_SHARE * temperature_K, temperature_K, seed=seed, barostat="normal")
+    ramp = stage("ramp", "read_data start.data", 0, steps.ramp, heat)
     yield ramp
-    hold = (f"fix equilibrate all npt temp {high} {high} {damping} {normal}",)
-    equilibration = Stage(
-        "equilibration",
-        f"read_restart {ramp.restart}",
-        ramp.n_steps,
-        steps.equilibration,
-        hold,
-        _print_every(steps.equilibration),
-    )
+    hold = langevin_lines(temperature_K, temperature_K, seed=seed + 1, barostat="normal")
+    equilibration = stage("equilibration", f"read_restart {ramp.restart}", steps.ramp, steps.equilibration, hold)
     yield equilibration
-    length = _mean_length(read_thermo(chain.folder / "equilibration.log"))
+    length = _mean_length(read_thermo(chain.folder / f"{equilibration.name}.log"))
     deform = (
-        f"fix settle all nvt temp {high} {high} {damping}",
+        *langevin_lines(temperature_K, temperature_K, seed=seed + 2),
         f"fix deform all deform 1 z final 0.0 {length:.12g} remap x units box",
     )
-    impose = Stage(
-        "length",
-        f"read_restart {equilibration.restart}",
-        ramp.n_steps + equilibration.n_steps,
-        steps.length,
-        deform,
-        _print_every(steps.length),
-    )
+    first_step = steps.ramp + steps.equilibration
+    impose = stage("length", f"read_restart {equilibration.restart}", first_step, steps.length, deform)
     yield impose
-    yield from _segment_stages(steps, impose, f"fix thermostat all nvt temp {high} {high} {damping}")
+    yield from _segment_stages(steps, impose, nose_hoover_line(temperature_K, chain.timestep_fs))
 
 
 def _segment_stages(steps: ProductionSteps, before: Stage, thermostat: str) -> Iterator[Stage]:
