@@ -10,7 +10,7 @@ from ase.data import covalent_radii
 
 from interfaceflow.core.labels import PHASE, REGION
 
-WIDTH = 1000.0
+LARGEST = (900.0, 480.0)
 MARGIN = 26.0
 
 
@@ -34,7 +34,8 @@ def side_view(atoms: Atoms, normal_axis: int, mobile_species: str) -> str:
     positions = atoms.get_positions(wrap=True)
     along, up, depth = positions @ normal, positions @ across, positions @ depth_axis
     length = abs(float(cell[normal_axis] @ normal))
-    scale = (WIDTH - 2 * MARGIN) / length
+    scale = min(LARGEST[0] / length, LARGEST[1] / max(float(np.ptp(up)), 1.0))
+    width = length * scale + 2 * MARGIN
     height = float(np.ptp(up)) * scale + 2 * MARGIN + 24
     nearness = (depth - depth.min()) / max(float(np.ptp(depth)), 1e-9)
     circles = []
@@ -47,10 +48,10 @@ def side_view(atoms: Atoms, normal_axis: int, mobile_species: str) -> str:
         circles.append(f'<circle class="{css}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" opacity="{opacity:.2f}"/>')
     ruler = f"M{MARGIN} {height - 14:.0f}h{10 * scale:.1f}m0 -4v8m{-10 * scale:.1f} 0v-8"
     return (
-        f'<svg class="cell" viewBox="0 0 {WIDTH:g} {height:.0f}" role="img" aria-label="cell from the side">'
+        f'<svg class="cell" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="cell from the side">'
         f'{"".join(circles)}<path class="axis" d="{ruler}"/>'
         f'<text class="note" x="{MARGIN + 10 * scale + 8:.0f}" y="{height - 10:.0f}">10 Å</text>'
-        f'<text class="note" x="{WIDTH - MARGIN:.0f}" y="{height - 10:.0f}" text-anchor="end">'
+        f'<text class="note" x="{width - MARGIN:.0f}" y="{height - 10:.0f}" text-anchor="end">'
         "interface normal →</text></svg>"
     )
 

@@ -69,7 +69,7 @@ def _parity(name: str, unit: str, reference: Array, potential: Array, css: str, 
     x, y = Axis.around(f"reference {name} / {unit}", both), Axis.around(f"potential {name} / {unit}", both)
     chart = Chart(x, y, width=420, height=400)
     chart.line([x.low, x.high], [x.low, x.high], "guide")
-    chart.cloud(list(reference[::step]), list(potential[::step]), css)
+    chart.cloud(list(reference[::step]), list(potential[::step]), css if len(reference) > 500 else f"{css} few")
     chart.text(x.low + 0.04 * (x.high - x.low), x.low + 0.93 * (x.high - x.low), note, anchor="start")
     if step > 1:
         text = f"one of {step} shown"
@@ -126,7 +126,7 @@ def arrhenius_chart(transport: Sequence[TransportDoc], arrhenius: ArrheniusDoc |
         chart.text(1000 / temperature, y.high / 1.18, f"{temperature:.0f} K", "faint-text")
     series = sorted({(e.label, e.direction) for _, e in found})
     for number, (label, direction) in enumerate(series):
-        shift = (number - (len(series) - 1) / 2) * 0.1 * room
+        shift = (number - (len(series) - 1) / 2) * 0.024 * (chart.x.high - chart.x.low)
         css = f"{css_of(label)} {direction}"
         for doc, estimate in found:
             if (estimate.label, estimate.direction) == (label, direction):

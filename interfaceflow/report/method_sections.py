@@ -64,11 +64,9 @@ def learning_section(results: FlowResults) -> str:
         "round", "runs broken", "largest grade", "candidates", "selected", "new labels", "refused", "training set",
         "E RMSE / meV/atom", "F RMSE / eV/Å",
     )  # fmt: skip
-    pair = (
-        '<div class="pair">'
-        + html.figure(grade, "Largest extrapolation grade of each round; red: at least one run broke.")
-        + html.figure(labels, "Configurations in the training set after each round, and new ones (coloured).")
-        + "</div>"
+    pair = html.beside(
+        html.figure(grade, "Largest extrapolation grade of each round; red: at least one run broke."),
+        html.figure(labels, "Configurations in the training set after each round, and new ones (coloured)."),
     )
     return html.section("learning", title, html.paragraph(outcome), pair, html.table(columns, rows, numeric=range(10)))
 
@@ -91,11 +89,9 @@ def accuracy_section(results: FlowResults) -> str:
     if parity is None:
         return html.section("accuracy", title, *parts, html.missing("No comparison on held-out data is there yet."))
     energy, force = charts.parity_charts(load_arrays(parity.arrays.path()), parity.errors)
-    pair = (
-        '<div class="pair">'
-        + html.figure(energy, "Energies of held-out configurations, from trajectories the fit never saw.")
-        + html.figure(force, "Force components of the same configurations.")
-        + "</div>"
+    pair = html.beside(
+        html.figure(energy, "Energies of held-out configurations, from trajectories the fit never saw."),
+        html.figure(force, "Force components of the same configurations."),
     )
     sets = [("all held-out", parity.errors)]
     sets += [(f"{name} K", errors) for name, errors in parity.errors_by_temperature.items()]

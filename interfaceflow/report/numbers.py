@@ -26,7 +26,7 @@ def significant(value: float, digits: int = 3) -> str:
     if value == 0 or not isfinite(value):
         return fixed(value, 0)
     exponent = floor(log10(abs(value)))
-    if -3 <= exponent < 6:
+    if -3 <= exponent < 5:
         return fixed(value, max(0, digits - 1 - exponent))
     return f"{fixed(value / 10**exponent, digits - 1)} × 10{superscript(exponent)}"
 

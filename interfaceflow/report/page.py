@@ -22,20 +22,20 @@ from interfaceflow.report.sections import (
     structure_section,
     transport_section,
 )
-from interfaceflow.report.verdict import Answer, answers
+from interfaceflow.report.verdict import Answer, answers, key_figures
 from interfaceflow.store.results import FlowResults
 
 SECTIONS: dict[str, tuple[str, Callable[[FlowResults], str]]] = {
     "structure": ("Structure", structure_section),
     "energies": ("Energies", energetics_section),
     "transport": ("Transport", transport_section),
-    "melting": ("Melting of the metal", melting_section),
-    "production": ("Production runs", production_section),
-    "learning": ("Active learning", learning_section),
-    "accuracy": ("Accuracy of the potential", accuracy_section),
+    "melting": ("Melting", melting_section),
+    "production": ("Production", production_section),
+    "learning": ("Learning", learning_section),
+    "accuracy": ("Accuracy", accuracy_section),
     "settings": ("Settings", settings_section),
     "provenance": ("Provenance", provenance_section),
-    "limits": ("Limits of the method", limits_section),
+    "limits": ("Limits", limits_section),
 }
 
 
@@ -58,13 +58,14 @@ def build_report(results: FlowResults) -> str:
     links = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, (title, _) in SECTIONS.items())
     body = "".join(_guarded(name, title, build, results) for name, (title, build) in SECTIONS.items())
     verdict = "".join(_answer_card(answer) for answer in answers(results))
+    facts = "".join(f"<div><b>{escape(value)}</b>{escape(words)}</div>" for value, words in key_figures(results))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(results.title)}</title><style>{style}</style></head><body>"
-        f'<header><p class="kicker">{escape(_pair(results))}</p><h1>{escape(results.title)}</h1>'
-        f'<div class="answers">{verdict}</div><nav>{links}</nav></header>'
+        f'<header><p class="kicker">{escape(_subject(results))}</p><h1>{escape(results.title)}</h1>'
+        f'<div class="answers">{verdict}</div><div class="facts">{facts}</div><nav>{links}</nav></header>'
         f"<main>{body}</main><footer>{escape(_footer(results))}</footer></body></html>\n"
     )
 
@@ -77,20 +78,24 @@ def _guarded(name: str, title: str, build: Callable[[FlowResults], str], results
 
 
 def _answer_card(answer: Answer) -> str:
-    evidence = "".join(f"<li>{escape(words)}</li>" for words in answer.evidence)
+    evidence = "".join(f"<li>{html.prose(words)}</li>" for words in answer.evidence)
     return (
         f'<article class="answer {answer.tone}"><h3>{escape(answer.question)}</h3>'
         f'<p class="short">{escape(answer.short)}</p><ul>{evidence}</ul></article>'
     )
 
 
-def _pair(results: FlowResults) -> str:
-    structures = results.settings.structures
-    names = [
-        f"{crystal.cif.rsplit('/', 1)[-1].removesuffix('.cif')} ({' '.join(str(i) for i in crystal.miller)})"
-        for crystal in (structures.metal, structures.binary)
+def _subject(results: FlowResults) -> str:
+    """Return the two surfaces and how they were computed, in one line."""
+    settings = results.settings
+    surfaces = [
+        f"{crystal.cif.rsplit('/', 1)[-1].removesuffix('.cif')}({''.join(str(i) for i in crystal.miller)})"
+        for crystal in (settings.structures.metal, settings.structures.binary)
     ]
-    return f"{names[0]}  ‖  {names[1]}"
+    return (
+        f"{surfaces[0]} ‖ {surfaces[1]}  ·  labels by {settings.reference.level_of_theory}  ·  "
+        f"moment tensor potential of level {settings.potential.level}"
+    )
 
 
 def _footer(results: FlowResults) -> str:

@@ -32,16 +32,16 @@ def structure_section(results: FlowResults) -> str:
         return html.section("structure", "Structure", html.missing("The interface cell has not been built."))
     atoms = read_structure(shown.structure.file.path())
     mobile = results.settings.analysis.mobile_species
-    parts = []
+    parts, keys = [], ""
     if has_labels(atoms):
         caption = (
             f"{shown.structure.formula}, {shown.structure.n_atoms} atoms, seen along the interface; nearer atoms are "
             "darker, ringed atoms are in the interface region."
         )
         parts += [
-            html.figure(side_view(atoms, shown.normal_axis, mobile), caption, "wide"),
-            html.legend(view_legend(atoms, mobile)),
+            html.figure(side_view(atoms, shown.normal_axis, mobile), caption),
         ]
+        keys = html.legend(view_legend(atoms, mobile))
     rows: list[tuple[str, str]] = []
     if interface is not None:
         strains = " and ".join(fixed(100 * strain, 2) for strain in interface.match.principal_strains)
@@ -59,7 +59,8 @@ def structure_section(results: FlowResults) -> str:
             ("production cell", f"{large.structure.n_atoms} atoms, {repeats} matched cells"),
             ("vacancies", f"{large.n_vacancies} {large.vacancy_species}, all in the interface region"),
         ]
-    return html.section("structure", "Structure", *parts, html.table(("", "re-measured on the built cell"), rows))
+    parts.append(html.table(("", "re-measured on the built cell"), rows))
+    return html.section("structure", "Structure", html.beside(*parts), keys)
 
 
 def energetics_section(results: FlowResults) -> str:
@@ -105,7 +106,7 @@ def transport_section(results: FlowResults) -> str:
         html.legend(keys),
         fit_part,
         html.summary(data, numeric=(0, 3, 4, 5)),
-        html.figure(f'<div class="panels">{panels}</div>', msd_caption, "wide"),
+        html.figure(f'<div class="panels">{panels}</div>', msd_caption),
         html.legend(keys),
     )
 
@@ -149,7 +150,7 @@ def production_section(results: FlowResults) -> str:
             f"{doc.temperature_K:.0f}",
             f"{doc.mean_temperature_K:.0f}",
             significant(doc.production_ps),
-            doc.status,
+            doc.status if doc.reason is None else f"{doc.status}: {doc.reason}",
             significant(doc.largest_grade),
             fixed(doc.residual_normal_stress_GPa, 3),
             significant(doc.energy_drift_meV_atom_ps, 2),

@@ -84,7 +84,10 @@ def transport_table(results: FlowResults) -> SummaryTable | None:
     if not rows:
         return None
     confidences = sorted({estimate.confidence for doc in docs for estimate in doc.estimates})
-    notes = [f"Intervals and limits at {' / '.join(f'{c:.0%}' for c in confidences)} confidence."]
+    notes = [
+        f"Intervals and limits at {' / '.join(f'{c:.0%}' for c in confidences)} confidence. Hops: effective hops. "
+        "He et al.: empirical relative error, doi:10.1038/s41524-018-0074-y."
+    ]
     if any(doc.status == "extrapolated" for doc in docs):
         notes.append("At least one run stopped before its time, at the break threshold of the extrapolation grade.")
     columns = ("T / K", "group", "direction", "D / cm² s⁻¹", "hops", "He et al.", "remark")

@@ -9,7 +9,7 @@ from math import ceil, floor, log10
 
 from interfaceflow.report.numbers import fixed, superscript
 
-LEFT, RIGHT, TOP, BOTTOM = 62.0, 14.0, 16.0, 46.0
+LEFT, RIGHT, TOP, BOTTOM = 70.0, 14.0, 16.0, 46.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Axis:
     def _log_ticks(self) -> list[tuple[float, str]]:
         first, last = floor(log10(self.low)), ceil(log10(self.high))
         decades = log10(self.high / self.low)
-        factors = (1, 2, 5) if decades < 1.6 else (1,)
+        factors = (1, 2, 5) if decades < 2.2 else (1, 3) if decades < 3.2 else (1,)
         every = max(1, round(decades / 6))
         found = []
         for exponent in range(first, last + 1):
@@ -208,7 +208,7 @@ class Chart:
         parts.append(f'<path class="axis" d="M{left} {top}V{bottom}H{right}"/>')
         parts.append(text_at((left + right) / 2, self.height - 8, self.x.label, "label"))
         turned = text_at(0, 0, self.y.label, "label")
-        parts.append(f'<g transform="translate(15 {(top + bottom) / 2:.1f}) rotate(-90)">{turned}</g>')
+        parts.append(f'<g transform="translate(14 {(top + bottom) / 2:.1f}) rotate(-90)">{turned}</g>')
         if self.title:
             parts.append(text_at(left, TOP + 4, self.title, "heading", "start"))
         return "".join(parts) + "</svg>"

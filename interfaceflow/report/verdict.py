@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from interfaceflow.report.numbers import diffusivity, fixed, with_error
+from interfaceflow.report.numbers import diffusivity, fixed, significant, with_error
+from interfaceflow.schemas.dynamics import MeltingPointDoc, ProductionDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc
+from interfaceflow.schemas.learning import LearningRoundDoc
 from interfaceflow.schemas.transport import DiffusivityEstimate, TransportDoc
 from interfaceflow.store.results import FlowResults
 
@@ -41,6 +43,29 @@ def answers(results: FlowResults) -> tuple[Answer, Answer]:
     return _crossing(results.all_of(TransportDoc)), _holding(results.last_of(EnergeticsDoc))
 
 
+def key_figures(results: FlowResults) -> list[tuple[str, str]]:
+    """Return what the answers rest on, each as (number, words); only what is there."""
+    figures = []
+    rounds = results.all_of(LearningRoundDoc)
+    if rounds:
+        state = {"converged": "converged", "max_rounds": "not converged", "learning": "still learning"}
+        figures.append((str(rounds[-1].dataset.n_training), "labelled configurations"))
+        figures.append((str(len(rounds)), f"learning rounds, {state[rounds[-1].status]}"))
+        force_error = rounds[-1].potential.held_out_errors.force_rmse_eV_A
+        figures.append((f"{significant(force_error, 2)} eV/Å", "force error, held-out"))
+    melting = results.last_of(MeltingPointDoc)
+    if melting is not None:
+        half = (melting.upper_K - melting.lower_K) / 2
+        figures.append((f"{melting.melting_point_K:.0f} ± {half:.0f} K", "melting point it gives"))
+    runs = results.all_of(ProductionDoc)
+    if runs:
+        figures.append(
+            (f"{significant(sum(run.production_ps for run in runs))} ps", f"of production, {len(runs)} runs")
+        )
+        figures.append((significant(max(run.largest_grade for run in runs), 2), "largest grade in production"))
+    return figures
+
+
 def _holding(energetics: EnergeticsDoc | None) -> Answer:
     question = "Does the interface hold?"
     if energetics is None:
@@ -51,9 +76,9 @@ def _holding(energetics: EnergeticsDoc | None) -> Answer:
     error = energetics.work_of_adhesion_error_J_m2
     evidence = [
         f"Work of adhesion {with_error(energetics.work_of_adhesion_J_m2, error)} J/m², "
-        f"against {fixed(threshold, 2)} J/m² for twice the metal's surface energy.",
+        f"against {fixed(threshold, 3)} J/m² for twice the metal's surface energy.",
         f"With the strain energy of this cell counted in, the work of adhesion is "
-        f"{fixed(energetics.work_of_adhesion_with_strain_J_m2, 2)} J/m².",
+        f"{fixed(energetics.work_of_adhesion_with_strain_J_m2, 3)} J/m².",
         "The error covers convergence with slab thickness only, not that of the level of theory.",
     ]
     if abs(margin) <= error or (margin > 0) != (strained_margin > 0):

@@ -1,0 +1,111 @@
+"""The page: whole, self-contained, honest about what is missing."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from demo_flow import DemoFlow, flow_results
+
+from interfaceflow.report import build_report
+from interfaceflow.schemas.dynamics import ProductionDoc
+from interfaceflow.schemas.learning import LearningRoundDoc
+from interfaceflow.schemas.transport import ArrheniusDoc, TransportDoc
+
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+SECTIONS = (
+    "structure", "energies", "transport", "melting", "production", "learning", "accuracy", "settings", "provenance",
+    "limits",
+)  # fmt: skip
+
+
+class _Balance(HTMLParser):
+    """Checks that every element is closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+        self.ids += [value for name, value in attrs if name == "id"]
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+
+def _check_html(page: str) -> _Balance:
+    parser = _Balance()
+    parser.feed(page)
+    assert parser.open == []
+    return parser
+
+
+def test_whole_page_is_well_formed_self_contained_and_small(demo: DemoFlow) -> None:
+    page = build_report(demo.results())
+    parser = _check_html(page)
+    assert set(SECTIONS) <= set(parser.ids)
+    assert len(page) < 5e6
+    assert "<script" not in page
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!#)""", page)
+    assert not re.search(r"url\((?!#)|@import|https?://", page)
+    assert "prefers-color-scheme: dark" in page
+    assert 'class="missing"' not in page
+    assert not re.search(r"\b(nan|inf|None)\b", re.sub(r"<(pre|style)>.*?</\1>", "", page, flags=re.DOTALL))
+
+
+def test_page_of_a_flow_that_has_nothing_yet(demo: DemoFlow) -> None:
+    page = build_report(flow_results([]))
+    _check_html(page)
+    assert page.count("Not known yet") == 2
+    assert page.count('class="missing"') == 8  # all sections but settings and limits
+
+
+@pytest.mark.parametrize("n_docs", range(1, 19))
+def test_page_of_every_unfinished_state(demo: DemoFlow, n_docs: int) -> None:
+    docs = [(stored.job_name, stored.doc) for stored in demo.results().docs[:n_docs]]
+    _check_html(build_report(flow_results(docs)))
+
+
+def test_files_that_are_gone_are_named_and_the_rest_still_shown(demo: DemoFlow) -> None:
+    results = demo.results()
+    (demo.folder / "production.xyz").unlink()
+    (demo.folder / "msd-273.npz").write_bytes(b"damaged")
+    page = build_report(results)
+    _check_html(page)
+    assert "production.xyz: this file of the project is gone" in page
+    assert "msd-273.npz: the content has changed" in page
+    assert "Active learning" in page
+
+
+def test_limits_are_never_printed_as_values(demo: DemoFlow) -> None:
+    page = build_report(demo.results())
+    rows = re.findall(r"<tr>(.*?)</tr>", page)
+    limits = [row for row in rows if "too few hops" in row]
+    assert len(limits) == 7
+    assert all("&lt; 3.2 × 10⁻⁸" in row for row in limits)
+
+
+def test_run_that_stopped_early_says_why(demo: DemoFlow) -> None:
+    run = demo.production(300.0).model_copy(update={"status": "extrapolated", "reason": "grade 12.3 at 4.2 ps"})
+    assert "extrapolated: grade 12.3 at 4.2 ps" in build_report(flow_results([("production", run)]))
+
+
+def test_text_from_users_cannot_break_the_page(demo: DemoFlow) -> None:
+    results = demo.results()
+    hostile = "<b>&\"'</script>"
+    settings = results.settings.model_copy(update={"title": hostile})
+    page = build_report(type(results)("uuid", hostile, settings, "0" * 64, results.docs))
+    _check_html(page)
+    assert hostile not in page
+
+
+def test_one_of_a_kind_does_not_break_a_chart(demo: DemoFlow) -> None:
+    everything = demo.results()
+    for kind in (LearningRoundDoc, TransportDoc, ProductionDoc, ArrheniusDoc):
+        _check_html(build_report(flow_results([("only", everything.all_of(kind)[0])])))
