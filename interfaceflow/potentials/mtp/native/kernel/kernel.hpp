@@ -81,7 +81,7 @@ struct Kernel {
   void (*basis)(const ModelView&, const Batch&, Scratch, double* values, double* derivatives);
 
   // Largest |sum over c of rows[c] * inverse[c][k]| over k, per lane, for n_groups batches at once:
-  // rows [group][c][lane], inverse [c][k] with k padded to a multiple of 4, result [group][lane].
+  // rows [group][c][lane], inverse [c][k] with k padded to a multiple of 8, result [group][lane].
   void (*grades)(int n_groups, int n_rows, int n_columns, const double* rows, const double* inverse, double* result);
 };
 

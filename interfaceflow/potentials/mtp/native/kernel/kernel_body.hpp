@@ -34,7 +34,8 @@ inline vec magnitude(vec value) { return value < 0.0 ? -value : value; }
 inline vec larger(vec a, vec b) { return a > b ? a : b; }
 inline vec not_positive(vec value) { return value > 0.0 ? vec{} : value; }
 
-int padded(int n_slots) { return (n_slots + tile - 1) / tile * tile; }
+// Tiles may begin at any slot, so there is room for a whole one behind the last.
+int padded(int n_slots) { return (n_slots + 2 * tile - 1) / tile * tile; }
 
 // The scratch memory, divided up. Slots are padded to whole tiles.
 struct Work {
@@ -153,6 +154,28 @@ void monomials_of_tile(const ModelView& m, const Work& w, int slot) {
   }
 }
 
+// The monomials' rates of change along `directions`, and the distances' in `along`; after monomials_of_tile.
+void monomial_rates_of_tile(const ModelView& m, const Batch& b, const Work& w, int slot, const double* directions,
+                            vec* along) {
+  const vec* unit = w.unit + 3 * slot;
+  vec turn[tile][3];
+  for (int t = 0; t < tile; ++t) {
+    const vec* u = unit + 3 * t;
+    vec v[3];
+    for (int a = 0; a < 3; ++a)
+      v[a] = slot + t < b.n_slots ? load(directions + ((slot + t) * 3 + a) * lanes) : splat(0.0);
+    along[t] = u[0] * v[0] + u[1] * v[1] + u[2] * v[2];
+    for (int a = 0; a < 3; ++a) turn[t][a] = (v[a] - along[t] * u[a]) * w.inverse_length[slot + t];
+    w.monomial_rate[t] = splat(0.0);
+  }
+  for (int i = 1; i < m.n_monomials; ++i) {
+    const int axis = m.axis[i], parent = m.parent[i];
+    for (int t = 0; t < tile; ++t)
+      w.monomial_rate[i * tile + t] =
+          w.monomial_rate[parent * tile + t] * unit[3 * t + axis] + w.monomial[parent * tile + t] * turn[t][axis];
+  }
+}
+
 void basic_moments(const ModelView& m, const Batch& b, Work& w) {
   const int n_functions = m.n_radial_functions;
   for (int i = 0; i < m.n_moments; ++i) w.moment[i] = splat(0.0);
@@ -246,86 +269,97 @@ void derivatives_of(const ModelView& m, const Batch& b, const Work& w, const vec
   }
 }
 
-// Adds, for one slot, by_value * phi + by_slope * dphi/dr to the rows of the radial coefficients.
-template <int N>
-inline void add_radial_rows(const ModelView& m, vec r, const vec* by_value, const vec* by_slope, double* rows) {
+// Adds, for n slots of one segment, by_value * phi + by_slope * dphi/dr to the rows of its radial coefficients.
+// by_value and by_slope are [slot of the tile][radial function].
+template <int N, bool with_slope>
+void add_radial_rows(const ModelView& m, const Batch& b, int slot, int n_slots, const vec* by_value, const vec* by_slope,
+                     double* rows) {
   const int n = N > 0 ? N : m.n_chebyshev;
-  vec t[N > 0 ? N : 128], dt[N > 0 ? N : 128];
-  chebyshev<N>(m, r, t, dt);
-  const vec from_cutoff = not_positive(r - m.max_dist);
-  const vec envelope_slope = 2.0 * m.scaling * from_cutoff;
-  const vec envelope = m.scaling * from_cutoff * from_cutoff;
+  vec t[tile][N > 0 ? N : 128], dt[tile][N > 0 ? N : 128];
+  vec envelope[tile], envelope_slope[tile];
+  for (int s = 0; s < n_slots; ++s) {
+    const long at = static_cast<long>(slot + s) * lanes;
+    const vec x = load(b.x + at), y = load(b.y + at), z = load(b.z + at);
+    const vec r = square_root(x * x + y * y + z * z);
+    chebyshev<N>(m, r, t[s], dt[s]);
+    const vec from_cutoff = not_positive(r - m.max_dist);
+    envelope_slope[s] = 2.0 * m.scaling * from_cutoff;
+    envelope[s] = m.scaling * from_cutoff * from_cutoff;
+  }
   for (int mu = 0; mu < m.n_radial_functions; ++mu) {
-    vec a = envelope * by_value[mu], c = splat(0.0);
-    if (by_slope) {
-      a += envelope_slope * by_slope[mu];
-      c = envelope * by_slope[mu];
+    vec a[tile], c[tile];
+    for (int s = 0; s < n_slots; ++s) {
+      a[s] = envelope[s] * by_value[s * m.n_radial_functions + mu];
+      if (with_slope) {
+        a[s] += envelope_slope[s] * by_slope[s * m.n_radial_functions + mu];
+        c[s] = envelope[s] * by_slope[s * m.n_radial_functions + mu];
+      }
     }
     double* out = rows + static_cast<long>(mu) * n * lanes;
-#pragma GCC unroll 12
     for (int k = 0; k < n; ++k) {
-      vec sum = load(out + k * lanes) + a * t[k];
-      if (by_slope) sum += c * dt[k];
+      vec sum = load(out + k * lanes);
+      for (int s = 0; s < n_slots; ++s) {
+        sum += a[s] * t[s][k];
+        if (with_slope) sum += c[s] * dt[s][k];
+      }
       store(out + k * lanes, sum);
     }
   }
 }
 
-inline void add_slot_rows(const ModelView& m, const Batch& b, int slot, const vec* by_value, const vec* by_slope,
-                          double* rows) {
-  const vec x = load(b.x + slot * lanes), y = load(b.y + slot * lanes), z = load(b.z + slot * lanes);
-  const vec r = square_root(x * x + y * y + z * z);
+template <bool with_slope>
+void add_tile_rows(const ModelView& m, const Batch& b, int slot, int n_slots, const vec* by_value, const vec* by_slope,
+                   double* rows) {
   if (m.n_chebyshev == 8)
-    add_radial_rows<8>(m, r, by_value, by_slope, rows);
+    add_radial_rows<8, with_slope>(m, b, slot, n_slots, by_value, by_slope, rows);
   else
-    add_radial_rows<0>(m, r, by_value, by_slope, rows);
+    add_radial_rows<0, with_slope>(m, b, slot, n_slots, by_value, by_slope, rows);
 }
 
 inline double* rows_of_segment(const ModelView& m, const Batch& b, int segment, double* rows) {
   return rows + static_cast<long>(b.segment_species[segment]) * m.n_radial_functions * m.n_chebyshev * lanes;
 }
 
-// Derivatives of the functional with respect to the radial coefficients of one central species. With a rate adjoint the
-// functional also depends on the moments' rates along `directions`, and those enter with it.
+// Derivatives of the functional with respect to the radial coefficients of one central species. With directions the
+// functional also depends on the moments' rates along them, and those enter with the rate adjoint.
+template <bool with_rates>
 void radial_rows(const ModelView& m, const Batch& b, const Work& w, const vec* adjoint, const vec* rate_adjoint,
                  const double* directions, double* rows) {
   const int n_functions = m.n_radial_functions;
-  vec by_value[128], by_slope[128];
-  for (int segment = 0; segment < b.n_segments; ++segment)
-    for (int slot = b.segment_begin[segment]; slot < b.segment_begin[segment + 1]; ++slot) {
-      const vec* u = w.unit + 3 * slot;
-      vec* monomial = w.monomial;
-      vec* rate = w.monomial_rate;
-      vec along = splat(0.0);
-      vec turn[3];
-      monomial[0] = splat(1.0);
-      rate[0] = splat(0.0);
-      if (directions) {
-        vec v[3];
-        for (int a = 0; a < 3; ++a) v[a] = load(directions + (slot * 3 + a) * lanes);
-        along = u[0] * v[0] + u[1] * v[1] + u[2] * v[2];
-        for (int a = 0; a < 3; ++a) turn[a] = (v[a] - along * u[a]) * w.inverse_length[slot];
-      }
-      for (int i = 1; i < m.n_monomials; ++i) {
-        const int axis = m.axis[i], parent = m.parent[i];
-        monomial[i] = monomial[parent] * u[axis];
-        if (directions) rate[i] = rate[parent] * u[axis] + monomial[parent] * turn[axis];
-      }
+  vec by_value[tile * 128], by_slope[with_rates ? tile * 128 : 1];
+  for (int segment = 0; segment < b.n_segments; ++segment) {
+    const int end = b.segment_begin[segment + 1];
+    for (int slot = b.segment_begin[segment]; slot < end; slot += tile) {
+      // A tile may reach into the next segment; what it computes there is not used.
+      const int n_slots = end - slot < tile ? end - slot : tile;
+      vec along[tile];
+      for (int t = 0; t < tile; ++t) along[t] = splat(0.0);
+      monomials_of_tile(m, w, slot);
+      if (with_rates) monomial_rates_of_tile(m, b, w, slot, directions, along);
       for (int mu = 0; mu < n_functions; ++mu) {
-        vec sum = splat(0.0), sloped = splat(0.0);
+        vec sum[tile], sloped[tile];
+        for (int t = 0; t < tile; ++t) sum[t] = sloped[t] = splat(0.0);
         for (int i = m.basic_begin[mu]; i < m.basic_begin[mu + 1]; ++i) {
-          const int k = m.monomial_of[i];
-          sum += adjoint[i] * monomial[k];
-          if (directions) {
-            sum += rate_adjoint[i] * rate[k];
-            sloped += rate_adjoint[i] * monomial[k];
+          const vec* monomial = w.monomial + m.monomial_of[i] * tile;
+          const vec* rate = w.monomial_rate + m.monomial_of[i] * tile;
+          const vec g = adjoint[i];
+          for (int t = 0; t < tile; ++t) sum[t] += g * monomial[t];
+          if (with_rates) {
+            const vec h = rate_adjoint[i];
+            for (int t = 0; t < tile; ++t) {
+              sum[t] += h * rate[t];
+              sloped[t] += h * monomial[t];
+            }
           }
         }
-        by_value[mu] = sum;
-        by_slope[mu] = along * sloped;
+        for (int t = 0; t < tile; ++t) {
+          by_value[t * n_functions + mu] = sum[t];
+          if (with_rates) by_slope[t * n_functions + mu] = along[t] * sloped[t];
+        }
       }
-      add_slot_rows(m, b, slot, by_value, directions ? by_slope : nullptr, rows_of_segment(m, b, segment, rows));
+      add_tile_rows<with_rates>(m, b, slot, n_slots, by_value, by_slope, rows_of_segment(m, b, segment, rows));
     }
+  }
 }
 
 double* linear_rows(const ModelView& m, double* rows) {
@@ -346,7 +380,7 @@ void energy(const ModelView& m, const Batch& b, Scratch scratch, double* energie
   if (rows) {
     double* linear = linear_rows(m, rows);
     for (double* row = rows; row < linear; ++row) *row = 0.0;
-    radial_rows(m, b, w, w.adjoint, nullptr, nullptr, rows);
+    radial_rows<false>(m, b, w, w.adjoint, nullptr, nullptr, rows);
     store(linear, splat(1.0));
     for (int k = 0; k < m.n_scalars; ++k) store(linear + (1 + k) * lanes, w.moment[m.scalar[k]]);
   }
@@ -358,23 +392,8 @@ void rates(const ModelView& m, const Batch& b, Work& w, const double* directions
   for (int i = 0; i < m.n_moments; ++i) w.rate[i] = splat(0.0);
   for (int slot = 0; slot < b.n_slots; slot += tile) {
     monomials_of_tile(m, w, slot);
-    const vec* unit = w.unit + 3 * slot;
-    vec along[tile], turn[tile][3];
-    for (int t = 0; t < tile; ++t) {
-      const vec* u = unit + 3 * t;
-      vec v[3];
-      for (int a = 0; a < 3; ++a)
-        v[a] = slot + t < b.n_slots ? load(directions + ((slot + t) * 3 + a) * lanes) : splat(0.0);
-      along[t] = u[0] * v[0] + u[1] * v[1] + u[2] * v[2];
-      for (int a = 0; a < 3; ++a) turn[t][a] = (v[a] - along[t] * u[a]) * w.inverse_length[slot + t];
-      w.monomial_rate[t] = splat(0.0);
-    }
-    for (int i = 1; i < m.n_monomials; ++i) {
-      const int axis = m.axis[i], parent = m.parent[i];
-      for (int t = 0; t < tile; ++t)
-        w.monomial_rate[i * tile + t] =
-            w.monomial_rate[parent * tile + t] * unit[3 * t + axis] + w.monomial[parent * tile + t] * turn[t][axis];
-    }
+    vec along[tile];
+    monomial_rates_of_tile(m, b, w, slot, directions, along);
     for (int mu = 0; mu < n_functions; ++mu) {
       vec f[tile], df[tile];
       for (int t = 0; t < tile; ++t) {
@@ -430,7 +449,7 @@ void pull_back(const ModelView& m, const Batch& b, Scratch scratch, const double
       w.rate_adjoint[j] += h * w.moment[i];
     }
   }
-  radial_rows(m, b, w, w.adjoint, w.rate_adjoint, directions, rows);
+  radial_rows<true>(m, b, w, w.adjoint, w.rate_adjoint, directions, rows);
 }
 
 void basis(const ModelView& m, const Batch& b, Scratch scratch, double* values, double* derivatives) {
@@ -447,22 +466,38 @@ void basis(const ModelView& m, const Batch& b, Scratch scratch, double* values, 
   }
 }
 
-void grades(int n_groups, int n_rows, int n_columns, const double* rows, const double* inverse, double* result) {
-  constexpr int block = 4;
-  for (int group = 0; group < n_groups; ++group) {
-    const double* row = rows + static_cast<long>(group) * n_rows * lanes;
-    vec best = splat(0.0);
-    for (int column = 0; column < n_columns; column += block) {
-      vec sum[block];
-      for (int k = 0; k < block; ++k) sum[k] = splat(0.0);
-      for (int c = 0; c < n_rows; ++c) {
-        const vec value = load(row + c * lanes);
-        const double* coefficients = inverse + static_cast<long>(c) * n_columns + column;
-        for (int k = 0; k < block; ++k) sum[k] += value * coefficients[k];
+// Columns of the inverse that are summed at once, for `groups` batches, all in registers.
+constexpr int columns = MTP_LANES == 8 ? 8 : 4;
+
+template <int groups>
+void grades_of(int n_rows, int n_columns, const double* rows, const double* inverse, double* result) {
+  vec best[groups];
+  for (int g = 0; g < groups; ++g) best[g] = splat(0.0);
+  const long stride = static_cast<long>(n_rows) * lanes;
+  for (int column = 0; column < n_columns; column += columns) {
+    vec sum[groups][columns];
+    for (int g = 0; g < groups; ++g)
+      for (int k = 0; k < columns; ++k) sum[g][k] = splat(0.0);
+    for (int c = 0; c < n_rows; ++c) {
+      const double* coefficients = inverse + static_cast<long>(c) * n_columns + column;
+      for (int g = 0; g < groups; ++g) {
+        const vec value = load(rows + g * stride + c * lanes);
+        for (int k = 0; k < columns; ++k) sum[g][k] += value * coefficients[k];
       }
-      for (int k = 0; k < block; ++k) best = larger(best, magnitude(sum[k]));
     }
-    store(result + group * lanes, best);
+    for (int g = 0; g < groups; ++g)
+      for (int k = 0; k < columns; ++k) best[g] = larger(best[g], magnitude(sum[g][k]));
+  }
+  for (int g = 0; g < groups; ++g) store(result + g * lanes, best[g]);
+}
+
+void grades(int n_groups, int n_rows, int n_columns, const double* rows, const double* inverse, double* result) {
+  for (int g = 0; g < n_groups; g += 2) {
+    const double* own = rows + static_cast<long>(g) * n_rows * lanes;
+    if (g + 1 < n_groups)
+      grades_of<2>(n_rows, n_columns, own, inverse, result + g * lanes);
+    else
+      grades_of<1>(n_rows, n_columns, own, inverse, result + g * lanes);
   }
 }
 

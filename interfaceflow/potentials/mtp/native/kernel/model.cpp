@@ -129,7 +129,7 @@ std::vector<int> Model::coefficients_of(int central) const {
 }
 
 GradeTable::GradeTable(const Model& model, const std::vector<double>& inverse, std::size_t n, int central)
-    : n_rows_(static_cast<int>(model.n_rows())), n_columns_(static_cast<int>((n + 3) / 4 * 4)) {
+    : n_rows_(static_cast<int>(model.n_rows())), n_columns_(static_cast<int>((n + 7) / 8 * 8)) {
   const std::vector<int> own = model.coefficients_of(central);
   inverse_.assign(own.size() * static_cast<std::size_t>(n_columns_), 0.0);
   for (std::size_t row = 0; row < own.size(); ++row)
