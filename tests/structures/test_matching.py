@@ -42,6 +42,7 @@ def test_a_crystal_matches_itself_without_strain(copper):
     assert (first.metal_multiple, first.binary_multiple) == (1, 1)
 
 
+@pytest.mark.slow
 def test_every_match_of_pymatgen_is_found(crystals):
     metal, binary = orient_crystal(crystals["Li"], (1, 1, 0)), orient_crystal(crystals["Li2S"], (1, 1, 0))
     with warnings.catch_warnings():
