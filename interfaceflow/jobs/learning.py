@@ -1,0 +1,319 @@
+"""Jobs of the learning loop: explore, select, label, retrain."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from jobflow.core.flow import Flow
+from jobflow.core.job import Response, job
+
+from interfaceflow.active_learning.candidates import choose_largest_grades
+from interfaceflow.active_learning.stopping import decide_status
+from interfaceflow.core.files import FileRef
+from interfaceflow.core.formats.labelled_file import read_labelled, write_labelled
+from interfaceflow.core.formats.structure_file import read_structures, write_structures
+from interfaceflow.core.progress import progress_reporter
+from interfaceflow.datasets.ladder import near_cubic_repeats
+from interfaceflow.dynamics.guard import Guard
+from interfaceflow.dynamics.guarded import GuardedRun, GuardedSettings, run_guarded_md
+from interfaceflow.jobs.datasets import extend_dataset
+from interfaceflow.jobs.pair_styles import mtp_pair_style
+from interfaceflow.jobs.potentials import fit_potential, select_for_training
+from interfaceflow.jobs.workspace import Workspace, load_structure
+from interfaceflow.reference.labelling import LabelRequest, label_configurations
+from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc
+from interfaceflow.schemas.learning import (
+    ExplorationDoc,
+    LabelsDoc,
+    LearningRoundDoc,
+    LearningRunDoc,
+    LearningStart,
+    SelectionDoc,
+)
+from interfaceflow.schemas.learning_plan import LearningPlan
+from interfaceflow.schemas.structures import RelaxationDoc
+from interfaceflow.structures.production import remove_vacancies
+
+# Seeds of a round's runs are this far apart, so that no two rounds share one.
+_SEEDS_PER_ROUND = 1000
+_LOOKS_AT_GRADE_EVERY = 5
+
+
+@job
+def build_learning_starts(metal: RelaxationDoc, relaxed: RelaxationDoc, plan: LearningPlan) -> list[LearningStart]:
+    """Make the cells that every learning round runs.
+
+    Parameters
+    ----------
+    metal
+        The relaxed bulk metal.
+    relaxed
+        The relaxed interface.
+    plan
+        Settings of the loop.
+    """
+    workspace = Workspace()
+    interface = load_structure(relaxed.structure)
+    bulk_metal = load_structure(metal.structure)
+    cells = {
+        "interface": interface,
+        "interface_with_vacancies": remove_vacancies(interface, plan.vacancies, plan.seed)[0],
+        "metal": bulk_metal.repeat(near_cubic_repeats(bulk_metal, plan.learning.metal_cell_atoms)),
+    }
+    return [
+        LearningStart(
+            cell=wanted.cell,
+            temperature_K=wanted.temperature_K,
+            structure=workspace.store_structure(cells[wanted.cell], f"{number:02d}-{wanted.cell}"),
+        )
+        for number, wanted in enumerate(plan.learning.cells)
+    ]
+
+
+@job
+def explore(
+    dataset: DatasetDoc, potential: PotentialDoc, starts: list[LearningStart], plan: LearningPlan, round_index: int
+) -> Response[LearningRoundDoc | ExplorationDoc]:
+    """Run guarded MD in every learning cell; where one breaks, learn from it and explore again.
+
+    The job replaces itself by ``select``, ``label``, ``retrain`` and the next ``explore`` until a round ends without a
+    break or the rounds are used up, so that what comes after it sees the last `LearningRoundDoc`.
+
+    Parameters
+    ----------
+    dataset
+        Training set of the potential.
+    potential
+        The potential on trial.
+    starts
+        Cells, temperatures and configurations to start from.
+    plan
+        Settings of the loop.
+    round_index
+        From 0.
+    """
+    workspace = Workspace()
+    runs = _run_all(starts, potential, plan, round_index, workspace.folder)
+    candidates = [frame for run in runs for frame in (snapshot.atoms for snapshot in run.candidates)]
+    documents = tuple(
+        LearningRunDoc(
+            cell=start.cell,
+            temperature_K=start.temperature_K,
+            reached_ps=run.reached_ps,
+            broke=run.broke,
+            reason=run.reason,
+            largest_grade=run.largest_grade,
+            n_candidates=len(run.candidates),
+            last_safe=workspace.store_structure(run.last_safe.atoms, f"{number:02d}-last-safe"),
+        )
+        for number, (start, run) in enumerate(zip(starts, runs, strict=True))
+    )
+    largest_grade = max(run.largest_grade for run in runs)
+    status = decide_status([run.broke for run in runs], round_index=round_index, max_rounds=plan.learning.max_rounds)
+    if status == "converged":
+        return Response(
+            output=LearningRoundDoc(
+                round_index=round_index,
+                status=status,
+                runs=documents,
+                largest_grade=largest_grade,
+                n_candidates=len(candidates),
+                n_selected=0,
+                n_labels=0,
+                dataset=dataset,
+                potential=potential,
+                provenance=workspace.provenance("lammps", seed=plan.seed),
+            )
+        )
+    exploration = ExplorationDoc(
+        round_index=round_index,
+        runs=documents,
+        candidates=_store_frames(candidates, workspace.path("candidates.xyz")),
+        n_candidates=len(candidates),
+        largest_grade=largest_grade,
+        provenance=workspace.provenance("lammps", seed=plan.seed),
+    )
+    return Response(output=exploration, replace=_learn(exploration, dataset, potential, plan, starts))
+
+
+def _learn(
+    exploration: ExplorationDoc,
+    dataset: DatasetDoc,
+    potential: PotentialDoc,
+    plan: LearningPlan,
+    starts: list[LearningStart],
+) -> Flow:
+    """Wire the rest of a round, and the next one."""
+    number = exploration.round_index
+    selected = select_frames(exploration, dataset, potential, plan)
+    labels = label_frames(selected.output, plan, number)
+    round_done = retrain(exploration, selected.output, labels.output, dataset, potential, plan)
+    jobs = [(selected, f"select round {number}", "cpu"), (labels, f"label round {number}", "dft")]
+    jobs.append((round_done, f"retrain round {number}", "cpu"))
+    output = round_done.output
+    if number + 1 < plan.learning.max_rounds:
+        next_starts = [
+            start.model_copy(update={"structure": run.last_safe})
+            for start, run in zip(starts, exploration.runs, strict=True)
+        ]
+        following = explore(output.dataset, output.potential, next_starts, plan, number + 1)
+        jobs.append((following, f"explore round {number + 1}", "cpu"))
+        output = following.output
+    for step, name, category in jobs:
+        step.name = name
+        step.update_config({"manager_config": {"_category": category}, "pass_manager_config": False})
+    return Flow([step for step, _, _ in jobs], output=output, name=f"learning round {number}")
+
+
+@job
+def select_frames(
+    exploration: ExplorationDoc, dataset: DatasetDoc, potential: PotentialDoc, plan: LearningPlan
+) -> SelectionDoc:
+    """Choose the candidate frames that the training set gains most from.
+
+    Parameters
+    ----------
+    exploration
+        The round's MD.
+    dataset
+        Training set of the potential.
+    potential
+        The potential whose grade marked the candidates.
+    plan
+        Settings of the loop.
+    """
+    workspace = Workspace()
+    if exploration.candidates is None:
+        return SelectionDoc(frames=None, n_selected=0, provenance=workspace.provenance())
+    candidates = read_structures(exploration.candidates.path())
+    chosen = select_for_training(workspace, candidates, dataset, potential, plan.potential)
+    if len(chosen) > plan.learning.max_labels_per_round:
+        grades = np.array([grade for _, grade in chosen])
+        chosen = [chosen[i] for i in choose_largest_grades(grades, plan.learning.max_labels_per_round)]
+    return SelectionDoc(
+        frames=_store_frames([atoms for atoms, _ in chosen], workspace.path("selected.xyz")),
+        n_selected=len(chosen),
+        provenance=workspace.provenance(),
+    )
+
+
+@job
+def label_frames(selection: SelectionDoc, plan: LearningPlan, round_index: int) -> LabelsDoc:
+    """Label the chosen frames with the reference calculation.
+
+    Parameters
+    ----------
+    selection
+        The frames.
+    plan
+        Level of theory and number of workers.
+    round_index
+        Number of the round, for the labels' source.
+    """
+    workspace = Workspace()
+    if selection.frames is None:
+        return LabelsDoc(configurations=None, n_labels=0, provenance=workspace.provenance())
+    trajectory = f"learning round {round_index}"
+    requests = [
+        LabelRequest(atoms, f"{trajectory}, frame {number}", trajectory)
+        for number, atoms in enumerate(read_structures(selection.frames.path()))
+    ]
+    labelled, quarantined = label_configurations(requests, plan.level, plan.reference.n_workers, progress_reporter())
+    path = workspace.path("labels.xyz")
+    if labelled:
+        write_labelled(labelled, path)
+    return LabelsDoc(
+        configurations=FileRef.of(path) if labelled else None,
+        n_labels=len(labelled),
+        quarantined=tuple(quarantined),
+        provenance=workspace.provenance(),
+    )
+
+
+@job
+def retrain(
+    exploration: ExplorationDoc,
+    selection: SelectionDoc,
+    labels: LabelsDoc,
+    dataset: DatasetDoc,
+    potential: PotentialDoc,
+    plan: LearningPlan,
+) -> LearningRoundDoc:
+    """Add the new labels to the training set and go on fitting.
+
+    Parameters
+    ----------
+    exploration, selection, labels
+        What the round did so far.
+    dataset, potential
+        Training set and potential before the round.
+    plan
+        Settings of the loop.
+    """
+    workspace = Workspace()
+    if labels.configurations is not None:
+        new = read_labelled(labels.configurations.path())
+        dataset = extend_dataset(dataset, new, labels.quarantined, workspace)
+        potential = fit_potential(workspace, dataset, plan.potential, plan.seed, previous=potential)
+    number = exploration.round_index
+    return LearningRoundDoc(
+        round_index=number,
+        status=decide_status([True], round_index=number, max_rounds=plan.learning.max_rounds),
+        runs=exploration.runs,
+        largest_grade=exploration.largest_grade,
+        n_candidates=exploration.n_candidates,
+        n_selected=selection.n_selected,
+        n_labels=labels.n_labels,
+        quarantined=labels.quarantined,
+        dataset=dataset,
+        potential=potential,
+        provenance=workspace.provenance("lammps", seed=plan.seed),
+    )
+
+
+def _run_all(
+    starts: list[LearningStart], potential: PotentialDoc, plan: LearningPlan, round_index: int, folder: Path
+) -> list[GuardedRun]:
+    """Run all learning cells, as many side by side as there are workers."""
+    learning = plan.learning
+    pair_style = mtp_pair_style(potential)
+    guard = Guard(
+        break_threshold=learning.break_threshold,
+        every=_LOOKS_AT_GRADE_EVERY,
+        min_distances_A=potential.min_distances_A,
+    )
+
+    def settings_of(start: LearningStart) -> GuardedSettings:
+        return GuardedSettings(
+            temperature_K=start.temperature_K,
+            duration_ps=learning.duration_ps,
+            timestep_fs=learning.timestep_fs,
+            select_threshold=learning.select_threshold,
+            guard=guard,
+            barostat="isotropic" if start.cell == "metal" else "normal",
+        )
+
+    progress = progress_reporter()
+    progress.start(sum(settings_of(start).n_steps for start in starts), "step", f"Exploring, round {round_index}")
+
+    def run(number: int, start: LearningStart) -> GuardedRun:
+        own_folder = folder / f"{number:02d}-{re.sub('[^A-Za-z0-9]+', '-', start.cell)}"
+        own_folder.mkdir(exist_ok=True)
+        seed = plan.seed + _SEEDS_PER_ROUND * (round_index + 1) + number
+        atoms = load_structure(start.structure)
+        return run_guarded_md(atoms, pair_style, settings_of(start), own_folder, seed=seed, progress=progress)
+
+    with ThreadPoolExecutor(plan.reference.n_workers) as pool:
+        return list(pool.map(run, range(len(starts)), starts))
+
+
+def _store_frames(frames: list[Atoms], path: Path) -> FileRef | None:
+    """Write frames into one file; nothing is written where there are none."""
+    if not frames:
+        return None
+    write_structures(frames, path)
+    return FileRef.of(path)

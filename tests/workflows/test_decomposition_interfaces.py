@@ -1,0 +1,109 @@
+"""The smoke recipe, smaller still, through the command line from end to end, with a kill on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+SMOKE = ROOT / "configs" / "recipes" / "decomposition_interfaces" / "smoke.yaml"
+INTERFACEFLOW = str(Path(sys.executable).parent / "interfaceflow")
+TIME_LIMIT_S = 1500
+
+
+def still_smaller() -> dict:
+    """Return the smoke recipe with everything that takes time cut down."""
+    recipe = yaml.safe_load(SMOKE.read_text())
+    recipe["title"] = "Li(110)||LiCl(100), test"
+    recipe["structures"]["slabs"]["n_layers"] = [3, 5]
+    recipe["structures"]["production_cell"]["target_atoms"] = 270
+    recipe["reference"]["force_tolerance_eV_A"] = 0.2
+    for trajectory in recipe["training_set"]["trajectories"]:
+        trajectory.update(n_steps=12, sample_every=3, strains=[0.0], n_atoms=16)
+    recipe["potential"].update(max_iterations=40, max_retraining_iterations=15)
+    recipe["learning"].update(
+        duration_ps=0.5,
+        max_rounds=2,
+        max_labels_per_round=4,
+        metal_cell_atoms=54,
+        break_threshold=1000,
+        cells=[{"cell": "interface", "temperature_K": 300}, {"cell": "metal", "temperature_K": 300}],
+    )
+    recipe["melting_point"].update(resolution_K=300, duration_ps=2, n_atoms=200)
+    recipe["production"].update(
+        ramp_ps=0.2, equilibration_ps=0.4, production_ps=2, segment_ps=1, frame_interval_ps=0.02
+    )
+    return recipe
+
+
+def interfaceflow(*arguments: str, folder: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [INTERFACEFLOW, *arguments], cwd=folder, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False
+    )
+
+
+def job_states(folder: Path) -> list[dict]:
+    shown = interfaceflow("status", "--json", folder=folder)
+    return json.loads(shown.stdout) if shown.returncode == 0 and shown.stdout else []
+
+
+@pytest.mark.slow
+def test_the_recipe_survives_a_kill_and_ends_with_results(tmp_path):
+    config = tmp_path / "test.yaml"
+    config.write_text(yaml.safe_dump(still_smaller()))
+
+    first = subprocess.Popen(
+        [INTERFACEFLOW, "run", str(config)],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + TIME_LIMIT_S
+    while sum(job["state"] == "COMPLETED" for job in job_states(tmp_path)) < 4:
+        assert first.poll() is None, f"the run ended before it could be killed:\n{first.stderr.read()}"
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    second = interfaceflow("run", str(config), folder=tmp_path)
+    assert second.returncode == 2
+    assert str(first.pid) in second.stderr
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    first.stderr.close()
+    finished = {job["uuid"]: job["launches"] for job in job_states(tmp_path) if job["state"] == "COMPLETED"}
+    assert len(finished) >= 4
+
+    again = interfaceflow("run", str(config), folder=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+
+    jobs = job_states(tmp_path)
+    assert {job["state"] for job in jobs} == {"COMPLETED"}
+    launches = {job["uuid"]: job["launches"] for job in jobs}
+    assert {uuid: launches[uuid] for uuid in finished} == finished
+
+    report = (tmp_path / "report.html").read_text()
+    assert "Li(110)||LiCl(100), test" in report
+    assert "http://" not in report.replace("http://www.w3.org", "")
+
+    energetics = json.loads(interfaceflow("query", "energetics", "--json", folder=tmp_path).stdout)
+    assert len(energetics) == 1
+    assert energetics[0]["interfacial_energy_J_m2"] <= energetics[0]["interface_formation_energy_J_m2"] + 1e-6
+    transport = json.loads(interfaceflow("query", "transport", "--json", folder=tmp_path).stdout)
+    assert {(row["label"], row["direction"]) for row in transport} == {
+        (label, direction) for label in ("metal-Li", "binary-Li") for direction in ("in-plane", "out-of-plane")
+    }
+    assert len({row["temperature_K"] for row in transport}) == 3
+    for row in transport:
+        assert row["upper_cm2_s"] > 0
+        assert (row["tracer_diffusivity_cm2_s"] is None) == (row["reason"] is not None)
+
+    finished_again = interfaceflow("run", str(config), folder=tmp_path)
+    assert finished_again.returncode == 0
+    assert {job["uuid"]: job["launches"] for job in job_states(tmp_path)} == launches
