@@ -57,6 +57,7 @@ def run_command(arguments: list[str]) -> int:
             err=True,
         )
         return 1
+    return 0
 
 
 def _write_log(arguments: list[str]) -> Path:

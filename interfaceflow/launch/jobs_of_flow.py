@@ -57,6 +57,11 @@ class JobState:
     children: tuple[int, ...]
     category: str
 
+    @property
+    def is_bookkeeping(self) -> bool:
+        """Whether it only passes on the output of what replaced a job; jobflow adds it, and nobody waits for it."""
+        return self.name == "store_inputs"
+
 
 @dataclass(frozen=True)
 class FlowState:
@@ -64,6 +69,16 @@ class FlowState:
 
     flow_uuid: str
     jobs: dict[int, JobState]
+
+    @property
+    def shown_jobs(self) -> list[JobState]:
+        """The jobs that mean something to a user."""
+        return [job for job in self.jobs.values() if not job.is_bookkeeping]
+
+    @property
+    def n_shown_done(self) -> int:
+        """How many of them are done."""
+        return sum(job.state == "COMPLETED" for job in self.shown_jobs)
 
     @property
     def is_finished(self) -> bool:

@@ -97,8 +97,8 @@ def run_config(config_path: Path, observer: RunObserver, *, afresh: bool = False
                 results = backend.store.load_results(record.flow_uuid)
                 return FinishedRun("already finished", record, state, results)
             observer.note(
-                f"going on with flow {record.flow_uuid[:8]}: {len(state.in_state('COMPLETED'))} of "
-                f"{len(state.jobs)} jobs are done"
+                f"going on with flow {record.flow_uuid[:8]}: {state.n_shown_done} of "
+                f"{len(state.shown_jobs)} jobs are done"
             )
         outcome = run_jobs(backend, record.flow_uuid, observer)
         results = backend.store.load_results(record.flow_uuid)

@@ -103,7 +103,8 @@ def run_jobs(backend: Backend, flow_uuid: str, observer: RunObserver) -> RunOutc
             if not ready:
                 return RunOutcome("failed" if state.in_state("FIZZLED") else "completed", state)
             _warn_if_large(state, observer)
-            observer.job_started(ready[0], len(state.in_state("COMPLETED")), len(state.jobs))
+            if not ready[0].is_bookkeeping:
+                observer.job_started(ready[0], state.n_shown_done, len(state.shown_jobs))
             progress.start_job(ready[0].fw_id)
             _run_one(backend, ready[0], observer)
 
@@ -127,7 +128,8 @@ def _run_one(backend: Backend, job: JobState, observer: RunObserver) -> None:
             traceback.print_exc()
     if error is None:
         backend.launchpad.complete_launch(launch_id, action, "COMPLETED")
-        observer.job_ended(job, time.monotonic() - started, None)
+        if not job.is_bookkeeping:
+            observer.job_ended(job, time.monotonic() - started, None)
         return
     stop_children()
     if GATE.received is not None or isinstance(error, KeyboardInterrupt):

@@ -34,14 +34,13 @@ class FlowStatus:
 
     def table(self) -> list[tuple[str, ...]]:
         """Return one row for each job: uuid, name, state, launches, time, progress."""
-        return [self._row(job) for job in self.state.jobs.values()]
+        return [self._row(job) for job in self.state.shown_jobs]
 
     def summary(self) -> str:
         """Say in one line how far the flow is, and how long the rest will take where that is known."""
-        jobs = self.state.jobs.values()
-        n_done = len(self.state.in_state("COMPLETED"))
-        waiting = self.state.in_state("WAITING", "READY")
-        text = f"{n_done} of {len(jobs)} jobs known so far are done"
+        jobs = self.state.shown_jobs
+        waiting = [job for job in jobs if job.state in ("WAITING", "READY")]
+        text = f"{self.state.n_shown_done} of {len(jobs)} jobs known so far are done"
         if not waiting and not self.state.in_state("RUNNING"):
             return text
         known = [self.seconds_before[job.name] for job in waiting if job.name in self.seconds_before]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 MONGODB_VARIABLE = "INTERFACEFLOW_MONGODB_URI"
+_SERVER_TIMEOUT_MS = 5000
 
 
 @dataclass(frozen=True)
@@ -172,26 +173,35 @@ def mongodb_store(uri: str) -> ProjectStore:
 
 
 def database_of(uri: str) -> str:
-    """Return the database that a MongoDB URI names.
+    """Return the database that a MongoDB URI names, after asking whether the server is there.
 
     Raises
     ------
     UserInputError
-        If it is not a MongoDB URI, or names no database.
+        If it is not a MongoDB URI, names no database, or no server answers. The URI, which may hold a password, is
+        not in the message.
     """
-    from pymongo import uri_parser
-    from pymongo.errors import InvalidURI
+    from pymongo import MongoClient, uri_parser
+    from pymongo.errors import InvalidURI, PyMongoError
 
     try:
-        database = uri_parser.parse_uri(uri)["database"]
+        parsed = uri_parser.parse_uri(uri)
     except (InvalidURI, ValueError) as error:
-        raise UserInputError(f"${MONGODB_VARIABLE}: {uri!r} is not a MongoDB URI ({error})") from None
-    if not database:
+        raise UserInputError(f"${MONGODB_VARIABLE} is not a MongoDB URI ({error})") from None
+    if not parsed["database"]:
         raise UserInputError(
-            f"${MONGODB_VARIABLE}: {uri!r} names no database; "
-            "give for example mongodb://user:password@host:27017/interfaceflow"
+            f"${MONGODB_VARIABLE} names no database; give for example mongodb://user:password@host:27017/interfaceflow"
         )
-    return str(database)
+    servers = ", ".join(f"{host}:{port}" for host, port in parsed["nodelist"])
+    try:
+        with MongoClient[dict[str, object]](uri, serverSelectionTimeoutMS=_SERVER_TIMEOUT_MS) as client:
+            client.admin.command("ping")
+    except PyMongoError as error:
+        raise UserInputError(
+            f"${MONGODB_VARIABLE}: the MongoDB at {servers} cannot be used ({str(error).splitlines()[0][:200]}); start "
+            f"it, correct the URI, or unset {MONGODB_VARIABLE} to keep everything in the project's folder"
+        ) from None
+    return str(parsed["database"])
 
 
 def _plain(document: dict[str, object]) -> dict[str, object]:

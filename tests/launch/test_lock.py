@@ -32,17 +32,20 @@ def test_a_second_process_is_told_who_holds_the_project(tmp_path):
 
 
 def test_a_forked_child_does_not_keep_the_lock(tmp_path):
+    ready, tell_ready = os.pipe()
+    wait, let_go = os.pipe()
     with project_lock(tmp_path):
-        reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            os.close(writer)
-            os.read(reader, 1)
+            os.close(let_go)
+            os.write(tell_ready, b"1")
+            os.read(wait, 1)
             os._exit(0)
-        os.close(reader)
+        os.read(ready, 1)
     with project_lock(tmp_path):
         pass
-    os.close(writer)
+    for descriptor in (ready, tell_ready, wait, let_go):
+        os.close(descriptor)
     os.waitpid(child, 0)
 
 

@@ -12,7 +12,7 @@ from interfaceflow.launch.runner import run_jobs
 from interfaceflow.schemas.energetics import EnergeticsDoc
 from interfaceflow.schemas.structures import RelaxationDoc
 from interfaceflow.schemas.transport import TransportDoc
-from interfaceflow.store import open_project
+from interfaceflow.store import open_project, project
 from interfaceflow.store.rebuild import docs_in
 from interfaceflow.store.tables import KINDS
 
@@ -128,3 +128,7 @@ def test_mongodb_uris_are_checked(monkeypatch):
         open_project(mongodb_uri="mongodb://localhost:27017")
     with pytest.raises(UserInputError, match="is not a MongoDB URI"):
         open_project(mongodb_uri="http://localhost")
+    monkeypatch.setattr(project, "_SERVER_TIMEOUT_MS", 200)
+    with pytest.raises(UserInputError, match=r"MongoDB at 127.0.0.1:1 cannot be used") as caught:
+        open_project(mongodb_uri="mongodb://me:secret@127.0.0.1:1/interfaceflow")
+    assert "secret" not in str(caught.value)
