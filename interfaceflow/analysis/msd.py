@@ -2,8 +2,8 @@
 
 The lags are 1 to 16 frames, then 9 to 16 times 2, 4, 8, ... frames: eight an octave. For lags that are
 multiples of 2^l only every 2^l-th frame is a time origin, so the last 16 of those frames are all that has to be
-remembered: 16 x log2(n_frames) frames instead of the trajectory. 8,320 atoms over 100,000 frames take 45 MB for the
-frames and 25 MB for the sums of 120 lags.
+remembered: 16 x log2(n_frames) frames instead of the trajectory. 8,320 atoms over 100,000 frames take 150 MB, whatever
+the length of the file.
 
 Displacements are added up from frame to frame as minimum images ("toroidal-view-preserving" unwrapping,
 S. von Bülow, J. T. Bullerjahn and G. Hummer, doi:10.1063/5.0008316), so wrapped and unwrapped positions give the
@@ -158,43 +158,50 @@ def plane_axes(cell: NDArray[np.float64], normal_axis: int) -> NDArray[np.float6
 
 
 class _Level:
-    """Lags that are multiples of 2^depth frames, with every 2^depth-th frame as time origin."""
+    """Lags that are multiples of 2^depth frames, with every 2^depth-th frame as time origin.
+
+    Each frame is stored twice, 16 places apart, so that the last 16 always lie next to one another, oldest first.
+    """
 
     def __init__(self, depth: int, n_atoms: int, below: Sequence[_Level]) -> None:
         self.stride = 2**depth
         self.first_lag = 1 if depth == 0 else _RING // 2 + 1
-        self._ring = np.zeros((_RING, n_atoms, 3))
+        self._stored = np.zeros((2 * _RING, n_atoms, 3))
         self._n_added = 0
-        self.sums = np.zeros((_RING + 1 - self.first_lag, n_atoms, 3))
+        self._scratch = np.zeros((_RING + 1 - self.first_lag, n_atoms, 3))
+        self.sums = np.zeros_like(self._scratch)  # longest lag first
         self.counts = np.zeros(len(self.sums), dtype=np.intp)
         if below:  # the frames so far that belong here, of which the level below still holds the first
             self.add(below[-1].oldest())
 
     def oldest(self) -> NDArray[np.float64]:
         """Return the first frame added, as long as it is remembered."""
-        first: NDArray[np.float64] = self._ring[0]
+        first: NDArray[np.float64] = self._stored[0]
         return first
 
     def add(self, current: NDArray[np.float64]) -> None:
         """Take the next frame of this level, shape (n_atoms, 3) [Å]."""
-        last_lag = min(_RING, self._n_added)
-        if last_lag >= self.first_lag:
-            lags = np.arange(self.first_lag, last_lag + 1)
-            difference = current - self._ring[(self._n_added - lags) % _RING]
+        place = self._n_added % _RING
+        n_lags = min(_RING, self._n_added) + 1 - self.first_lag
+        if n_lags > 0:
+            newest = place + _RING + 1 - self.first_lag  # the end of the frames that are at least the first lag old
+            difference = self._scratch[-n_lags:]
+            np.subtract(current, self._stored[newest - n_lags : newest], out=difference)
             np.square(difference, out=difference)
-            self.sums[: len(lags)] += difference
-            self.counts[: len(lags)] += 1
-        self._ring[self._n_added % _RING] = current
+            self.sums[-n_lags:] += difference
+            self.counts[-n_lags:] += 1
+        self._stored[place] = self._stored[place + _RING] = current
         self._n_added += 1
 
 
 def _collect(levels: Sequence[_Level], n_atoms: int, n_frames: int) -> AtomicMsd:
     lags, counts, squared = [], [], []
     for level in levels:
-        filled = level.counts > 0
+        by_lag, times = level.sums[::-1], level.counts[::-1]
+        filled = times > 0
         lags.append(np.arange(level.first_lag, _RING + 1)[filled] * level.stride)
-        counts.append(level.counts[filled])
-        squared.append(level.sums[filled] / level.counts[filled, None, None])
+        counts.append(times[filled])
+        squared.append(by_lag[filled] / times[filled, None, None])
     if not lags:
         return AtomicMsd(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros((0, n_atoms, 3)), n_frames)
     return AtomicMsd(np.concatenate(lags), np.concatenate(counts), np.concatenate(squared), n_frames)
