@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 from ase import Atoms
+from ase.build import make_supercell
 from numpy.typing import NDArray
 
 from interfaceflow.core.errors import CalculationError
@@ -40,6 +41,7 @@ _N_PIECES: Final = 5
 _FRAMES_PER_PIECE: Final = 10
 _DECISIVE_CHANGE: Final = 0.15
 _GONE: Final = 0.1
+_RIGHT_ANGLE_COSINE: Final = 1e-3
 
 
 @dataclass(frozen=True)
@@ -79,26 +81,48 @@ class CoexistenceModel:
 
 
 def build_long_cell(metal: Atoms, n_atoms: int) -> Atoms:
-    """Repeat a crystal's cell to about a number of atoms, three times as long along its third vector as across.
+    """Repeat a crystal to about a number of atoms, three times as long along its third vector as across.
+
+    The cell is orthogonal where the lattice allows it, as those of metals do: bcc, fcc, hcp.
 
     Parameters
     ----------
     metal
-        Bulk cell.
+        Bulk cell, primitive or not.
     n_atoms
         Atoms wanted.
     """
-    lengths = metal.cell.lengths()
+    brick = _orthogonal_cell(metal)
+    lengths = brick.cell.lengths()
 
     def cost(repeats: tuple[int, int, int]) -> float:
         a, b, c = lengths * repeats
-        size = np.log(len(metal) * np.prod(repeats) / n_atoms)
+        size = np.log(len(brick) * np.prod(repeats) / n_atoms)
         return float(4 * size**2 + np.log(c / (3 * a)) ** 2 + 10 * np.log(a / b) ** 2)
 
-    across = max(2, round((n_atoms / len(metal)) ** (1 / 3)))
-    best = min(product(range(2, across + 2), range(2, across + 2), range(4, 6 * across)), key=cost)
-    long: Atoms = LammpsFrame.of(metal.cell.array).turn(metal).repeat(best)
+    across = max(2, round((n_atoms / len(brick)) ** (1 / 3)))
+    best = min(product(range(1, across + 3), range(1, across + 3), range(2, 6 * across)), key=cost)
+    long: Atoms = LammpsFrame.of(brick.cell.array).turn(brick).repeat(best)
     return long
+
+
+def _orthogonal_cell(crystal: Atoms) -> Atoms:
+    """Return the smallest cell of a crystal with right angles, or the crystal's own where there is none nearby."""
+    multiples = np.array(list(product(range(-2, 3), repeat=3)))
+    multiples = multiples[np.any(multiples != 0, axis=1)]
+    vectors = multiples @ crystal.cell.array
+    lengths = np.linalg.norm(vectors, axis=1)
+    order = np.argsort(lengths, kind="stable")
+    cosines = (vectors @ vectors.T / np.outer(lengths, lengths))[np.ix_(order, order)]
+    right_angle = np.abs(cosines) < _RIGHT_ANGLE_COSINE
+    for k in range(len(order)):  # by the longest of the three vectors
+        for j in np.flatnonzero(right_angle[k, :k]):
+            for i in np.flatnonzero(right_angle[k, :j] & right_angle[j, :j]):
+                matrix = multiples[order[np.array([i, j, k])]]
+                if np.linalg.det(matrix @ crystal.cell.array) > 0:
+                    brick: Atoms = make_supercell(crystal, matrix)
+                    return brick
+    return crystal
 
 
 def prepare_half_molten(

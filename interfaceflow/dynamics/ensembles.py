@@ -30,14 +30,14 @@ def langevin_lines(
         Seed of the random forces.
     barostat
         Which pressure is relaxed to zero: none, along the third axis alone, or all three together. The cell's lower
-        corner stays where it is.
+        corner stays where it is, and its vectors are never exchanged for shorter ones.
     group
         Atoms that move.
     """
     motion = {
         "none": "nve",
-        "normal": f"nph z 0 0 {_PRESSURE_DAMPING_PS} scalexz no scaleyz no fixedpoint 0 0 0 drag {_DRAG}",
-        "isotropic": f"nph iso 0 0 {_PRESSURE_DAMPING_PS} fixedpoint 0 0 0 drag {_DRAG}",
+        "normal": f"nph z 0 0 {_PRESSURE_DAMPING_PS} scalexz no scaleyz no flip no fixedpoint 0 0 0 drag {_DRAG}",
+        "isotropic": f"nph iso 0 0 {_PRESSURE_DAMPING_PS} flip no fixedpoint 0 0 0 drag {_DRAG}",
     }[barostat]
     bath = f"{from_K:.10g} {to_K:.10g} {_LANGEVIN_DAMPING_PS} {1 + seed % _LARGEST_SEED} zero yes"
     return f"fix move {group} {motion}", f"fix heat_bath {group} langevin {bath}"
@@ -69,7 +69,7 @@ def two_phase_line(temperature_K: float, timestep_fs: float) -> str:
         Time step [fs].
     """
     damping = _PRESSURE_DAMPING_PS
-    pressure = f"x 0 0 {damping} y 0 0 {damping} z 0 0 {damping} couple xy fixedpoint 0 0 0"
+    pressure = f"x 0 0 {damping} y 0 0 {damping} z 0 0 {damping} couple xy flip no fixedpoint 0 0 0"
     return f"fix hold all npt {_heat_bath(temperature_K, timestep_fs)} {pressure}"
 
 

@@ -1,4 +1,4 @@
-"""What watches over a run: the extrapolation grade, and distances no training configuration ever had."""
+"""What watches over a run: the extrapolation grade, distances no training configuration ever had, and the volume."""
 
 from __future__ import annotations
 
@@ -21,9 +21,13 @@ from interfaceflow.dynamics.snapshots import Snapshot, dump_lines, read_snapshot
 CLOSEST_SHARE: Final = 0.9
 DISTANCES_EVERY: Final = 5
 
+SMALLEST_VOLUME: Final = 0.7
+LARGEST_VOLUME: Final = 1.4
+
 _RECORD = "grade"
 _FAR = "extrapolated"
 _CLOSE = "collided"
+_BURST = "burst"
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Guard:
     break_threshold
         Extrapolation grade at which it stops, dimensionless.
     every
-        Steps between two looks at the grade; distances are looked at every fifth time.
+        Steps between two looks at the grade; distances and the volume are looked at every fifth time. A cell whose
+        volume leaves 0.7 to 1.4 of what it was at the start has evaporated or collapsed, and stops the run.
     min_distances_A
         Smallest distance in the training set by pair, as ``"Cl-Li"`` [Å]; closer than 0.9 of it stops the run.
     """
@@ -95,7 +100,7 @@ def guard_lines(guard: Guard, pair_style: PairStyle, atoms: Atoms, name: str) ->
     """
     grade = pair_style.grade
     if grade is None:
-        return _distance_lines(guard, pair_style, atoms, name)
+        return _distance_lines(guard, pair_style, atoms, name) + _volume_lines(guard, pair_style, atoms, name)
     threshold = f"{guard.break_threshold:.10g}"
     return [
         *grade.lines(guard.every),
@@ -105,6 +110,7 @@ def guard_lines(guard: Guard, pair_style: PairStyle, atoms: Atoms, name: str) ->
         *_halt_lines("break_grade", guard.every, f"v_largest_grade >= {threshold}"),
         *dump_lines(f"{name}_{_FAR}", guard.every, grade.per_atom, skip=f"v_largest_grade < {threshold}"),
         *_distance_lines(guard, pair_style, atoms, name),
+        *_volume_lines(guard, pair_style, atoms, name),
     ]
 
 
@@ -132,12 +138,15 @@ def clear_guard_files(folder: Path, name: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def explain_break(guard: Guard, breaking: Snapshot, timestep_fs: float) -> str:
-    """Say what stopped a run."""
+def explain_break(guard: Guard, breaking: Snapshot, start: Atoms, timestep_fs: float) -> str:
+    """Say what stopped a run that began with the structure ``start``."""
     time = f"at {breaking.step * timestep_fs / 1000.0:.3f} ps"
     if breaking.largest_grade >= guard.break_threshold:
         grade = f"extrapolation grade {breaking.largest_grade:.2f}"
         return f"{grade} reached the break threshold {guard.break_threshold:g} {time}"
+    volume = breaking.atoms.get_volume() / start.get_volume()
+    if not SMALLEST_VOLUME < volume < LARGEST_VOLUME:
+        return f"the cell went to {volume:.2f} of its volume {time}: the potential lets it evaporate or collapse here"
     pair, distance = closest_approach(breaking.atoms, guard.min_distances_A) or ("two atoms", float("nan"))
     return f"{pair} came as close as {distance:.2f} Å {time}, below 0.9 of the training set's smallest distance"
 
@@ -190,6 +199,18 @@ def _distance_lines(guard: Guard, pair_style: PairStyle, atoms: Atoms, name: str
     ]
 
 
+def _volume_lines(guard: Guard, pair_style: PairStyle, atoms: Atoms, name: str) -> list[str]:
+    """Return the commands that stop a run whose cell evaporates or collapses."""
+    volume = atoms.get_volume()
+    limits = f"{SMALLEST_VOLUME * volume:.10g}", f"{LARGEST_VOLUME * volume:.10g}"
+    outside = f"(vol <= {limits[0]}) || (vol >= {limits[1]})"
+    grade = pair_style.grade.per_atom if pair_style.grade else None
+    return [
+        *_halt_lines("break_volume", guard.distances_every, outside),
+        *dump_lines(f"{name}_{_BURST}", guard.distances_every, grade, skip="!v_break_volume"),
+    ]
+
+
 def _halt_lines(name: str, every: int, condition: str) -> list[str]:
     """Return the commands that end a run softly where a condition holds; the script goes on behind the run."""
     return [
@@ -199,7 +220,7 @@ def _halt_lines(name: str, every: int, condition: str) -> list[str]:
 
 
 def _break_dumps(folder: Path, name: str) -> list[Path]:
-    return [folder / f"{name}_{what}.dump" for what in (_FAR, _CLOSE)]
+    return [folder / f"{name}_{what}.dump" for what in (_FAR, _CLOSE, _BURST)]
 
 
 def _pair_of(pair: str) -> tuple[str, str]:

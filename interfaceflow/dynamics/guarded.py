@@ -188,7 +188,7 @@ def _collect(start: Atoms, settings: GuardedSettings, folder: Path, frame: Lammp
         candidates = [snapshot for snapshot in candidates if snapshot.step < breaking.step]
         candidates = [*_thin(candidates, settings.max_candidates - 1), breaking]
         reached_step = breaking.step
-        reason: str | None = explain_break(settings.guard, breaking, settings.timestep_fs)
+        reason: str | None = explain_break(settings.guard, breaking, start, settings.timestep_fs)
     else:
         candidates = _thin(candidates, settings.max_candidates)
         reached_step, reason = int(read_thermo(folder / "guarded.log").column("Step")[-1]), lost

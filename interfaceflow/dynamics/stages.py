@@ -153,7 +153,7 @@ class Chain:
             largest_grade=read_guard_record(self.folder, stage.name).largest_grade,
             n_steps=stage.n_steps if breaking is None else breaking.step - stage.first_step,
             broke=breaking is not None,
-            reason=None if breaking is None else explain_break(self.guard, breaking, self.timestep_fs),
+            reason=None if breaking is None else explain_break(self.guard, breaking, self.start, self.timestep_fs),
             wall_time_s=time.monotonic() - started,
         )
         write_atomically(self._record_path(stage), record.model_dump_json())

@@ -8,11 +8,11 @@ from interfaceflow.dynamics.guard import Guard, closest_approach
 from interfaceflow.dynamics.guarded import GuardedSettings, run_guarded_md
 
 
-def settings(temperature_K, break_threshold=1e6, select_threshold=1e5, **more):
+def settings(temperature_K, break_threshold=1e6, select_threshold=1e5, duration_ps=4.0, **more):
     distances = more.pop("min_distances_A", {})
     return GuardedSettings(
         temperature_K=temperature_K,
-        duration_ps=4.0,
+        duration_ps=duration_ps,
         timestep_fs=4.0,
         select_threshold=select_threshold,
         guard=Guard(break_threshold, every=10, min_distances_A=distances),
@@ -71,6 +71,14 @@ def test_pairs_closer_than_the_training_set_had_break_the_run(labelled, lj_with_
     pair, distance = closest_approach(run.breaking.atoms, {"Ar-Ar": 3.75})
     assert pair == "Ar-Ar" and distance < 0.9 * 3.75
     assert f"Ar-Ar came as close as {distance:.2f} Å" in run.reason
+
+
+def test_cell_that_evaporates_breaks_the_run(labelled, lj_with_grade, tmp_path):
+    asked = settings(400.0, barostat="isotropic", duration_ps=40.0)
+    run = run_guarded_md(labelled, lj_with_grade, asked, tmp_path, seed=1)
+    growth = run.breaking.atoms.get_volume() / labelled.get_volume()
+    assert run.broke and growth >= 1.4
+    assert f"the cell went to {growth:.2f} of its volume" in run.reason
 
 
 @pytest.mark.parametrize(("barostat", "free"), [("none", ()), ("normal", (2,)), ("isotropic", (0, 1, 2))])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ase.build import bulk
 
 from interfaceflow.analysis.solid_liquid import solid_fraction
 from interfaceflow.core.errors import CalculationError
@@ -67,6 +68,24 @@ def test_long_cell_has_the_size_and_shape_asked_for(crystal, n_atoms):
     assert 0.6 * n_atoms <= len(long) <= 1.4 * n_atoms
     assert a == pytest.approx(b) and 2 <= c / a <= 4
     assert np.allclose(np.triu(long.cell.array, 1), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "structure", "a", "n_in_brick"), [("Li", "bcc", 3.44, 2), ("Ar", "fcc", 5.3, 2), ("Mg", "hcp", 3.2, 4)]
+)
+def test_primitive_cells_of_metals_become_orthogonal(name, structure, a, n_in_brick):
+    primitive = bulk(name, structure, a=a)
+    primitive.rotate(25.0, (1, 1, 3), rotate_cell=True)
+    long = build_long_cell(primitive, 200)
+    assert np.allclose(long.cell.angles(), 90.0, atol=1e-6)
+    assert len(long) % n_in_brick == 0
+    assert long.get_volume() / len(long) == pytest.approx(primitive.get_volume() / len(primitive))
+    assert shortest_distance(long) == pytest.approx(shortest_distance(primitive * (2, 2, 2)))
+
+
+def shortest_distance(atoms):
+    distances = atoms.get_all_distances(mic=True)
+    return distances[np.triu_indices(len(atoms), 1)].min()
 
 
 def test_run_ends_early_when_it_is_decided(crystal, model, tmp_path):
