@@ -36,7 +36,7 @@ def structure_section(results: FlowResults) -> str:
     if has_labels(atoms):
         caption = (
             f"{shown.structure.formula}, {shown.structure.n_atoms} atoms, seen along the interface; nearer atoms are "
-            "darker, ringed atoms are in the interface region."
+            "stronger in colour, ringed atoms are in the interface region."
         )
         parts += [
             html.figure(side_view(atoms, shown.normal_axis, mobile), caption),
