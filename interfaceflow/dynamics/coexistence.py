@@ -26,7 +26,7 @@ from interfaceflow.dynamics.guard import Guard
 from interfaceflow.dynamics.lammps_run import AtomsLostError
 from interfaceflow.dynamics.pair_style import PairStyle
 from interfaceflow.dynamics.snapshots import Snapshot, dump_lines, read_snapshots
-from interfaceflow.dynamics.stages import Chain, Stage, fingerprint_of
+from interfaceflow.dynamics.stages import Chain, Stage, StageRecord, fingerprint_of
 from interfaceflow.dynamics.velocities import draw_velocities
 from interfaceflow.schemas.dynamics import CoexistenceRun
 
@@ -199,23 +199,24 @@ def run_coexistence(
     n_steps = _FRAMES_PER_PIECE * model.steps(duration_ps / _N_PIECES / _FRAMES_PER_PIECE)
     times: list[float] = []
     shares: list[float] = []
-    grade = 0.0
+    grade, evaporated = 0.0, False
     read_command = "read_data start.data"
     for piece in range(_N_PIECES):
         stage = _hold(f"piece_{piece}", read_command, piece * n_steps, n_steps, temperature_K, model)
-        frames, largest = _run(chain, stage)
-        grade = max(grade, largest)
+        frames, record = _run(chain, stage)
+        grade = max(grade, record.largest_grade)
         times += [frame.step * model.timestep_fs / 1000.0 for frame in frames]
         shares += [model.solid_fraction(frame.atoms) for frame in frames]
         read_command = f"read_restart {stage.restart}"
-        if _is_decided(np.array(times), np.array(shares)):
+        evaporated = record.broke
+        if evaporated or _is_decided(np.array(times), np.array(shares)):
             break
     first, last, slope = _trend(np.array(times), np.array(shares))
     return CoexistenceRun(
         temperature_K=temperature_K,
         solid_fraction_start=first,
         solid_fraction_end=last,
-        grew=last > 1 - _GONE or (last >= _GONE and slope > 0),
+        grew=not evaporated and (last > 1 - _GONE or (last >= _GONE and slope > 0)),
         largest_grade=grade,
     )
 
@@ -243,7 +244,7 @@ def _melt_half(
     results = [_run(chain, stage) for stage in (warm, melt, cool)]
     atoms = results[-1][0][-1].atoms
     atoms.arrays.pop("momenta", None)
-    return atoms, max(grade for _, grade in results)
+    return atoms, max(record.largest_grade for _, record in results)
 
 
 def _hold(
@@ -257,15 +258,15 @@ def _hold(
     return Stage(name, read_command, first_step, n_steps, body, max(1, every))
 
 
-def _run(chain: Chain, stage: Stage) -> tuple[list[Snapshot], float]:
-    """Run a stage and return its snapshots, if it writes any, and its largest grade."""
+def _run(chain: Chain, stage: Stage) -> tuple[list[Snapshot], StageRecord]:
+    """Run a stage and return its snapshots, if it writes any, and its record."""
     try:
         record = chain.run(stage)
     except AtomsLostError as error:
         raise CalculationError(f"the search for the metal's melting point failed: {error}") from error
     dump = chain.folder / f"{stage.name}_frames.dump"
     frames = list(read_snapshots(dump, chain.start, LammpsFrame.identity())) if dump.is_file() else []
-    return frames, record.largest_grade
+    return frames, record
 
 
 def _is_decided(times_ps: NDArray[np.float64], shares: NDArray[np.float64]) -> bool:
@@ -279,5 +280,5 @@ def _trend(times_ps: NDArray[np.float64], shares: NDArray[np.float64]) -> tuple[
     """Return the solid's share at the start and the end, and its slope [1/ps], all after the first transient."""
     later = times_ps >= min(_TRANSIENT_PS, times_ps[-1] / 3)
     times_ps, shares = times_ps[later], shares[later]
-    slope = float(np.polyfit(times_ps, shares, 1)[0])
+    slope = float(np.polyfit(times_ps, shares, 1)[0]) if len(shares) > 2 else 0.0
     return float(shares[:3].mean()), float(shares[-3:].mean()), slope
