@@ -26,10 +26,12 @@ FreeAxes = Literal["none", "normal", "all"]
 # 0.02 meV per atom of lithium (V = 20 Å3, B = 11 GPa = 0.07 eV/Å3), the softest of the crystals at hand.
 STRESS_TOLERANCE_EV_A3: Final = 3.0e-4
 _LONGEST_STEP_A: Final = 0.2
-# The optimiser sees strain times this and the root of the number of atoms, Å. It starts from a curvature of 70 eV/Å2;
-# that of the cell is V C / scale^2, and the same with V C = 3 eV per atom (20 Å3 and 25 GPa). At ASE's own scale, the
-# number of atoms, the cell of a 98-atom interface took 202 steps instead of 16.
-_CELL_SCALE: Final = 0.2
+# Where the optimiser starts: the curvature of the energy that it takes for granted, eV/Å2. Alkali metals and their
+# salts are softer than ASE's 70 eV/Å2, which costs twice the steps.
+_CURVATURE_EV_A2: Final = 10.0
+# Energy of the cell per atom and square of strain, eV (20 Å3 and 25 GPa). Strain is scaled so that its curvature is that
+# of the atoms; at ASE's own scale, the number of atoms, the cell of a 98-atom interface took 202 steps instead of 16.
+_CELL_STIFFNESS_EV: Final = 3.0
 _FREE_COMPONENTS: Final = {"normal": (0, 0, 1, 0, 0, 0), "all": (1, 1, 1, 1, 1, 1)}
 
 
@@ -154,9 +156,9 @@ def _optimise(atoms: Atoms, task: RelaxationTask) -> int:
 
     moving: Any = atoms
     if task.free_axes != "none":
-        scale = _CELL_SCALE * np.sqrt(len(atoms))
+        scale = np.sqrt(_CELL_STIFFNESS_EV * len(atoms) / _CURVATURE_EV_A2)
         moving = FrechetCellFilter(atoms, mask=_FREE_COMPONENTS[task.free_axes], exp_cell_factor=scale)
-    optimiser = BFGS(moving, logfile=None, maxstep=_LONGEST_STEP_A)
+    optimiser = BFGS(moving, logfile=None, maxstep=_LONGEST_STEP_A, alpha=_CURVATURE_EV_A2)
     with warnings.catch_warnings():
         # Below its own tolerance the filter's matrix logarithm warns of rounding that does not matter here.
         warnings.filterwarnings("ignore", "logm result may be inaccurate")
