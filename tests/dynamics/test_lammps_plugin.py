@@ -121,6 +121,46 @@ def test_grades_are_those_of_the_python_engine(n_ranks, tmp_path):
     assert float(printed) == pytest.approx(grades.max(), rel=1e-5)
 
 
+@pytest.mark.parametrize("n_ranks", [1, 2])
+def test_the_grade_of_an_active_set_of_configurations_is_that_of_the_python_engine(n_ranks, tmp_path):
+    potential = native.Potential.read(LEVEL08)
+    selection = potential.selection
+    selection.energy_weight, selection.site_energy_weight = 1.0, 0.0
+    potential.selection = selection
+    (tmp_path / "cfg.almtp").write_bytes(potential.serialise())
+    atoms = STRUCTURES["skewed"]
+    entry = ((atoms.numbers != 3).astype(int), atoms.positions, atoms.cell.array, (True, True, True))
+    expected_grade = native.ConfigurationSet([entry], potential.max_dist).configuration_grades(potential)[0]
+    extra = [
+        "compute largest all pair mtp/extrapolation",
+        "variable largest equal c_largest[1]",
+        'fix keep all print 1 "LARGEST ${largest}" file largest.txt screen no',
+    ]
+    Run(atoms, by_style("cfg.almtp", "mtp/extrapolation"), tmp_path, n_ranks=n_ranks, extra=extra)
+    assert float((tmp_path / "largest.txt").read_text().split("LARGEST")[-1]) == pytest.approx(expected_grade, rel=1e-4)
+
+
+def test_it_adds_to_another_style_and_leaves_its_types_alone(tmp_path):
+    atoms = STRUCTURES["skewed"]
+    for name in ("mtp", "zbl", "both", "lithium"):
+        (tmp_path / name).mkdir()
+    zbl = ["pair_style zbl 2.0 2.5", "pair_coeff 1 1 3 3", "pair_coeff 1 2 3 16", "pair_coeff 2 2 16 16"]
+    both = [
+        f'pair_style hybrid/overlay mtp "{LEVEL08}" zbl 2.0 2.5', "pair_coeff * * mtp", "pair_coeff 1 1 zbl 3 3",
+        "pair_coeff 1 2 zbl 3 16", "pair_coeff 2 2 zbl 16 16",
+    ]  # fmt: skip
+    lithium = [
+        "pair_style hybrid mtp lj/cut 2.0",
+        f'pair_coeff * * mtp "{LEVEL08}" 0 NULL',
+        "pair_coeff *2 2 lj/cut 0 1",
+    ]
+    parts = {"mtp": by_style(LEVEL08), "zbl": zbl, "both": both, "lithium": lithium}
+    forces = {name: Run(atoms, commands, tmp_path / name).forces for name, commands in parts.items()}
+    assert forces["both"] == pytest.approx(forces["mtp"] + forces["zbl"], abs=1e-10)
+    alone = expected(atoms[atoms.numbers == 3], LEVEL08)
+    assert forces["lithium"][atoms.numbers == 3] == pytest.approx(alone.get_forces(), abs=1e-10)
+
+
 @pytest.mark.parametrize(
     "commands",
     [

@@ -192,3 +192,12 @@ def test_configurations_of_a_set_do_not_see_each_other():
     alone = [evaluate(potential, structure) for structure in structures]
     assert together.energies == pytest.approx(np.concatenate([one.energies for one in alone]), rel=1e-13)
     assert together.forces == pytest.approx(np.concatenate([one.forces for one in alone]), abs=1e-12)
+
+
+@every_case
+def test_neighbours_beyond_the_potentials_cutoff_do_not_matter(cell_name):
+    potential = random_potential("12", 2)
+    structure = (*random_structure(cell_name, 2), PERIODIC)
+    exact, wide = (native.ConfigurationSet([structure], cutoff).evaluate(potential) for cutoff in (CUTOFF, 6.3))
+    assert wide.energies == pytest.approx(exact.energies, rel=1e-13)
+    assert wide.forces == pytest.approx(exact.forces, abs=1e-11 * max(1.0, np.abs(exact.forces).max()))

@@ -231,6 +231,7 @@ def test_what_a_set_cannot_be_used_with_is_said():
         (([0], [[0.0, np.nan, 0.0]], 5 * np.eye(3), (True, True, True)), "position of atom 0 is not finite"),
         (([0], np.zeros((1, 3)), np.ones((3, 3)), (True, True, True)), "linearly dependent"),
         (([0], np.zeros((1, 3)), np.zeros((3, 3)), (True, False, False)), "periodic direction is zero"),
+        (([0], np.zeros((1, 3)), 1e-3 * np.eye(3), (True, True, True)), "are its vectors in Angstrom"),
         (([0, 1], np.zeros((2, 3)), 5 * np.eye(3), (True, True, True)), "atoms 0 and 1 are at the same place"),
     ],
 )

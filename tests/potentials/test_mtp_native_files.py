@@ -84,6 +84,7 @@ def test_scalings_before_and_inside_the_radial_basis_multiply():
         ("alpha_index_basic_count = 130", "alpha_index_basic_count = 9999999", "more than the rest of the file"),
         ("alpha_index_basic_count = 130", "alpha_index_basic_count = 131", "expected ',' in alpha_index_basic"),
         ("alpha_moments_count = 350", "alpha_moments_count = 300", "names a moment outside 0 to 299"),
+        ("alpha_moments_count = 350", "alpha_moments_count = 9999999", "alpha_moments_count is 9999999, not between"),
         ("{{0, 0, 0, 0}", "{{9, 0, 0, 0}", "names the radial function 9 of 4"),
         ("species_coeffs = {", "species_coeffs = {nan, ", "species_coeffs is 'nan', not a finite number"),
         ("moment_coeffs = {", "moment_coeffs = {inf, ", "moment_coeffs is 'inf', not a finite number"),
@@ -209,3 +210,17 @@ def test_direct_coordinates_and_partly_periodic_cells_are_read():
     assert configuration.positions == pytest.approx(np.array([[1.5, 0.75, 0.0]]))
     (chain,) = native.parse_configurations(CFG.replace("    0 3 0\n    0 0 3\n", "").encode())
     assert np.array_equal(chain.cell, [[3, 0, 0], [0, 0, 0], [0, 0, 0]])
+
+
+def test_bytes_changed_at_random_are_read_or_refused_but_never_crash():
+    rng = np.random.default_rng(4)
+    content = np.frombuffer((DATA / "li2s" / "level16.mtp").read_bytes(), np.uint8)
+    refused = 0
+    for _ in range(300):
+        damaged = content.copy()
+        damaged[rng.integers(0, len(content), 3)] = rng.integers(0, 256, 3)
+        try:
+            native.Potential.parse(damaged.tobytes())
+        except DataFileError:
+            refused += 1
+    assert refused > 30

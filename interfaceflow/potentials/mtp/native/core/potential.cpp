@@ -210,10 +210,15 @@ std::string Potential::fault() const {
   if (!(min_dist >= 0.0 && max_dist > min_dist && std::isfinite(max_dist)))
     return "min_dist " + std::to_string(min_dist) + " and max_dist " + std::to_string(max_dist) +
            " must be 0 <= min_dist < max_dist";
-  if (radial_basis_size < 2) return "radial_basis_size is " + std::to_string(radial_basis_size) + ", at least 2 is needed";
+  if (radial_basis_size < 2 || radial_basis_size > most_radial || radial_funcs_count < 1 || radial_funcs_count > most_radial)
+    return "there are " + std::to_string(radial_funcs_count) + " radial functions of " + std::to_string(radial_basis_size) +
+           " polynomials; allowed are 1 to 100 functions of 2 to 100 polynomials";
   const std::size_t n_moments = static_cast<std::size_t>(std::max(alpha_moments_count, 0));
   if (alpha_index_basic.empty()) return "alpha_index_basic is empty";
-  if (alpha_index_basic.size() > n_moments) return "alpha_index_basic has more entries than alpha_moments_count";
+  if (alpha_index_basic.size() > n_moments || n_moments > alpha_index_basic.size() + alpha_index_times.size())
+    return "alpha_moments_count is " + std::to_string(alpha_moments_count) + ", not between the number of basic moments, " +
+           std::to_string(alpha_index_basic.size()) + ", and that of basic moments and contractions, " +
+           std::to_string(alpha_index_basic.size() + alpha_index_times.size());
   for (std::size_t i = 0; i < alpha_index_basic.size(); ++i) {
     const auto& [mu, a, b, c] = alpha_index_basic[i];
     if (outside(mu, static_cast<std::size_t>(radial_funcs_count)))

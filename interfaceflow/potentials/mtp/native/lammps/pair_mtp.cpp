@@ -55,7 +55,11 @@ int PairMTP::keyword(int narg, char** arg) {
 }
 
 void PairMTP::settings(int narg, char** arg) {
+  // LAMMPS calls this again where an input repeats pair_style; nothing of the former potential stays.
   path_.clear();
+  potential_.reset();
+  model_.reset();
+  if (allocated) allocate();
   for (int at = 0; at < narg;) {
     const int taken = keyword(narg - at, arg + at);
     if (taken == 0 && !(at == 0))
@@ -146,6 +150,7 @@ void PairMTP::compute(int eflag, int vflag) {
   std::vector<std::vector<int>> batches(potential_->n_species());
   for (int k = 0; k < list->inum; ++k) {
     const int i = list->ilist[k];
+    if (species_of(i) < 0) continue;  // of another style of pair_style hybrid
     std::vector<int>& batch = batches[static_cast<std::size_t>(species_of(i))];
     batch.push_back(i);
     if (static_cast<int>(batch.size()) < chosen_lanes_) continue;
@@ -180,6 +185,7 @@ void PairMTP::pack(const int* atoms, int n) {
       const int j = neighbours[k] & NEIGHMASK;
       const double dx = x[j][0] - xi, dy = x[j][1] - yi, dz = x[j][2] - zi;
       if (!(dx * dx + dy * dy + dz * dz < cutoff * cutoff)) continue;
+      if (species_of(j) < 0) continue;
       const std::size_t species = static_cast<std::size_t>(species_of(j));
       const std::size_t slot = static_cast<std::size_t>(count_[species * lanes + static_cast<std::size_t>(lane)]++);
       const std::size_t at = (species * room + slot) * lanes + static_cast<std::size_t>(lane);

@@ -31,6 +31,12 @@ PairMTPExtrapolation::~PairMTPExtrapolation() {
   if (!copymode) delete[] pvector;
 }
 
+void PairMTPExtrapolation::settings(int narg, char** arg) {
+  grade_every_ = 0;
+  output_.clear();
+  PairMTP::settings(narg, arg);
+}
+
 int PairMTPExtrapolation::keyword(int narg, char** arg) {
   if (std::strcmp(arg[0], "grade_every") == 0 && narg > 1) {
     grade_every_ = utils::inumeric(FLERR, arg[1], false, lmp);

@@ -13,6 +13,7 @@ class PairMTPExtrapolation : public PairMTP {
   explicit PairMTPExtrapolation(LAMMPS* lmp);
   ~PairMTPExtrapolation() override;
 
+  void settings(int narg, char** arg) override;
   void compute(int eflag, int vflag) override;
   void* extract(const char* name, int& dimension) override;
   void* extract_peratom(const char* name, int& columns) override;

@@ -9,6 +9,8 @@ namespace mtp {
 
 namespace {
 
+constexpr double most_candidates = 1e8;
+
 Vector3 cross(const Vector3& a, const Vector3& b) {
   return {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]};
 }
@@ -85,9 +87,14 @@ std::vector<std::size_t> find_neighbours(const Structure& s, double cutoff, cons
   for (int a = 0; a < 3; ++a) {
     reciprocal[a] = scaled(cross(cell[(a + 1) % 3], cell[(a + 2) % 3]), 1.0 / volume);
     reach[a] = cutoff * length(reciprocal[a]);
-    if (s.periodic[a] && reach[a] > 1000.0) throw InputError(where + ": the cell is thinner than a thousandth of the cutoff");
-    n_images[a] = s.periodic[a] ? static_cast<int>(std::ceil(reach[a])) : 0;
   }
+
+  double n_candidates = static_cast<double>(n_atoms);
+  for (int a = 0; a < 3; ++a) n_candidates *= s.periodic[a] ? 2.0 * std::ceil(reach[a]) + 1.0 : 1.0;
+  if (!(n_candidates < most_candidates))
+    throw InputError(where + ": the periodic cell is so thin that an atom has more than " +
+                     std::to_string(static_cast<long>(most_candidates / static_cast<double>(n_atoms))) +
+                     " images near; are its vectors in Angstrom?");
 
   std::vector<Vector3> home = s.positions;  // wrapped into the cell
   std::vector<Vector3> fractional(n_atoms);
@@ -99,6 +106,8 @@ std::vector<std::size_t> find_neighbours(const Structure& s, double cutoff, cons
       fractional[i][a] -= turns;
       for (int b = 0; b < 3; ++b) home[i][b] -= turns * cell[a][b];
     }
+
+  for (int a = 0; a < 3; ++a) n_images[a] = s.periodic[a] ? static_cast<int>(std::ceil(reach[a])) : 0;
 
   // Atoms and images that can lie within the cutoff of an atom in the cell.
   std::vector<Image> images;
