@@ -273,7 +273,7 @@ class Mlp:
         tail = text.strip()[-_TAIL_CHARACTERS:] or "(nothing)"
         return ExternalProgramError(
             f"'{' '.join(self.executable.command)} {command}' {what}. Its output ended with:\n{tail}\n"
-            f"All of it is in {log}. Check that {self.executable.named_by} is MLIP-3 and that its input is what it expects"
+            f"All of it is in {log}. Check that {self.executable.named_by} is MLIP-3 and its input what it expects"
         )
 
     def _expect_last_line(self, text: str, command: str, expected: str, log: Path) -> None:

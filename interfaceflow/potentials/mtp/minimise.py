@@ -1,10 +1,13 @@
-"""Quasi-Newton minimisation (BFGS) with a line search that survives steep walls and infinities.
+"""Quasi-Newton minimisation (limited-memory BFGS) with a line search that survives steep walls and infinities.
 
-J. Nocedal and S. J. Wright, Numerical Optimization, 2nd edition, doi:10.1007/978-0-387-40065-5, chapters 3 and 6.
+J. Nocedal and S. J. Wright, Numerical Optimization, 2nd edition, doi:10.1007/978-0-387-40065-5, chapters 3 and 7.
+The curvature changes a lot on the way down from a random start; a memory of some tens of steps, scaled anew at each,
+keeps up with it where a full matrix lags behind.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +22,7 @@ _SUFFICIENT_DECREASE = 1e-4
 _CURVATURE = 0.9
 _MAX_TRIALS = 25
 _EXPANSION = 3.0
+_MEMORY = 40
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class _Trial:
     gradient: FloatArray
 
 
-class Bfgs:
+class Lbfgs:
     """One minimisation, advanced an iteration at a time.
 
     Parameters
@@ -56,14 +60,14 @@ class Bfgs:
         self._first_step = first_step
         self.point = start.copy()
         self.value, self._gradient = function(start)
-        self._inverse_hessian: FloatArray | None = None
+        self._memory: deque[tuple[FloatArray, FloatArray, float]] = deque(maxlen=_MEMORY)
 
     def iterate(self) -> bool:
         """Make one step down; return False where no descent is left."""
         direction = self._direction()
         slope = float(self._gradient @ direction)
-        if slope >= 0 and self._inverse_hessian is not None:
-            self._inverse_hessian = None
+        if slope >= 0 and self._memory:
+            self._memory.clear()
             direction = self._direction()
             slope = float(self._gradient @ direction)
         if not slope < 0:
@@ -74,33 +78,37 @@ class Bfgs:
             direction, slope = direction * (longest / length), slope * (longest / length)
         found = self._search(direction, slope)
         if found is None:
-            if self._inverse_hessian is None:
+            if not self._memory:
                 return False
-            self._inverse_hessian = None
+            self._memory.clear()
             return self.iterate()
-        self._update(found.step * direction, found.gradient - self._gradient)
+        self._remember(found.step * direction, found.gradient - self._gradient)
         self.point = self.point + found.step * direction
         self.value, self._gradient = found.value, found.gradient
         return True
 
     def _direction(self) -> FloatArray:
-        if self._inverse_hessian is None:
+        """Return minus the approximate inverse Hessian times the gradient (two-loop recursion)."""
+        if not self._memory:
             length = float(np.linalg.norm(self._gradient))
             reach = self._first_step * max(float(np.linalg.norm(self.point)), 1e-12)
             return -self._gradient * (reach / length if length > 0 else 0.0)
-        return -self._inverse_hessian @ self._gradient
+        direction = -self._gradient
+        shares: list[float] = []
+        for step, change, curvature in reversed(self._memory):
+            shares.append(float(step @ direction) / curvature)
+            direction = direction - shares[-1] * change
+        _, change, curvature = self._memory[-1]
+        direction = direction * (curvature / float(change @ change))
+        for (step, change, curvature), share in zip(self._memory, reversed(shares), strict=True):
+            direction = direction + (share - float(change @ direction) / curvature) * step
+        return direction
 
-    def _update(self, step: FloatArray, change: FloatArray) -> None:
-        """Update the inverse Hessian from a step and the change of the gradient along it."""
+    def _remember(self, step: FloatArray, change: FloatArray) -> None:
+        """Keep a step and the change of the gradient along it, if the curvature was positive."""
         curvature = float(step @ change)
-        if curvature <= 1e-12 * float(np.linalg.norm(step) * np.linalg.norm(change)):
-            return
-        if self._inverse_hessian is None:
-            self._inverse_hessian = np.eye(len(step)) * (curvature / float(change @ change))
-        image = self._inverse_hessian @ change
-        factor = (1.0 + float(change @ image) / curvature) / curvature
-        self._inverse_hessian += factor * np.outer(step, step)
-        self._inverse_hessian -= (np.outer(step, image) + np.outer(image, step)) / curvature
+        if curvature > 1e-12 * float(np.linalg.norm(step) * np.linalg.norm(change)):
+            self._memory.append((step, change, curvature))
 
     def _try(self, direction: FloatArray, step: float) -> _Trial:
         value, gradient = self._function(self.point + step * direction)

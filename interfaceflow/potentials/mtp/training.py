@@ -2,7 +2,7 @@
 
 At given radial functions the loss is quadratic in all other coefficients, and the compiled core solves for them at
 little cost. So only the radial coefficients are searched, on the loss that is left when the others are at their best
-(variable projection, G. H. Golub and V. Pereyra, doi:10.1137/0710036), with BFGS. An iteration then gains several
+(variable projection, G. H. Golub and V. Pereyra, doi:10.1137/0710036), with L-BFGS. An iteration then gains several
 times what one over all coefficients does.
 
 From scratch, several random starts race for some iterations and the best goes on: early and final losses correlate,
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from interfaceflow.core.errors import CalculationError, UserInputError
 from interfaceflow.potentials.mtp._native import Configuration, Potential
 from interfaceflow.potentials.mtp.loss import Loss, LossWeights
-from interfaceflow.potentials.mtp.minimise import Bfgs
+from interfaceflow.potentials.mtp.minimise import Lbfgs
 
 FloatArray = NDArray[np.float64]
 
@@ -139,18 +139,18 @@ class _Search:
 
     def __init__(self, loss: Loss, start: Potential) -> None:
         self._projected = _ProjectedLoss(loss, start)
-        self._bfgs = Bfgs(self._projected, start.coefficients[: start.n_radial_coefficients])
+        self._minimiser = Lbfgs(self._projected, start.coefficients[: start.n_radial_coefficients])
 
     @property
     def value(self) -> float:
-        return self._bfgs.value
+        return self._minimiser.value
 
     @property
     def potential(self) -> Potential:
-        return self._projected.potential_at(self._bfgs.point)
+        return self._projected.potential_at(self._minimiser.point)
 
     def iterate(self) -> bool:
-        return self._bfgs.iterate()
+        return self._minimiser.iterate()
 
     def step(self, iteration: int, *, pretraining: bool = False) -> TrainingStep:
         return TrainingStep(iteration=iteration, loss=self.value, pretraining=pretraining, potential=self.potential)
