@@ -124,6 +124,8 @@ def _mobile_groups(atoms: Atoms, species: str) -> dict[str, NDArray[np.intp]]:
 
 
 def _msd_of_run(production: ProductionDoc, atoms: Atoms, selected: NDArray[np.intp], species: str) -> AtomicMsd:
+    if not production.segments:  # it stopped before its production part began
+        return stream_msd((), selected=selected, drift_groups=(), normal_axis=production.normal_axis)
     trajectory = open_trajectory([segment.trajectory.path() for segment in production.segments])
     if trajectory.n_atoms != len(atoms):
         raise DataFileError(

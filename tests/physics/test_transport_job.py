@@ -167,6 +167,15 @@ def test_unknown_species_is_refused_with_what_there_is(project: Path, store: Job
         job.run(store)
 
 
+def test_run_that_never_reached_production_has_no_estimates(project: Path, store: JobStore) -> None:
+    stopped = _production(project, 350, 0.1).model_copy(update={"segments": (), "status": "extrapolated"})
+    doc = analyse_transport(stopped, AnalysisSettings()).run(store).output
+    assert doc.status == "extrapolated"
+    assert doc.estimates == ()
+    assert doc.trajectory_ps == 0
+    assert fit_arrhenius([doc], AnalysisSettings()).run(store).output.fits == ()
+
+
 def test_foreign_sidecar_is_refused(project: Path, store: JobStore) -> None:
     production = _production(project, 350, 0.1)
     write_structure(_cell()[:-1], project / "other.xyz")

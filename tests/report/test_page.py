@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from demo_flow import DemoFlow, flow_results
 
@@ -109,3 +110,12 @@ def test_one_of_a_kind_does_not_break_a_chart(demo: DemoFlow) -> None:
     everything = demo.results()
     for kind in (LearningRoundDoc, TransportDoc, ProductionDoc, ArrheniusDoc):
         _check_html(build_report(flow_results([("only", everything.all_of(kind)[0])])))
+
+
+def test_run_without_estimates_is_no_result(demo: DemoFlow) -> None:
+    empty = demo.archive("empty.npz", **{"lag_ps": np.zeros(0), "msd_metal-Li_in-plane": np.zeros(0)})
+    nothing = demo.transport(300.0).model_copy(update={"estimates": (), "msd": empty, "status": "extrapolated"})
+    page = build_report(flow_results([("transport", nothing)]))
+    _check_html(page)
+    assert "Not seen within these run lengths" in page
+    _check_html(build_report(flow_results([("transport", nothing), ("transport", demo.transport(350.0))])))
