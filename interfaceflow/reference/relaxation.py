@@ -29,8 +29,8 @@ _LONGEST_STEP_A: Final = 0.2
 # Where the optimiser starts: the curvature of the energy that it takes for granted, eV/Å2. Alkali metals and their
 # salts are softer than ASE's 70 eV/Å2, which costs twice the steps.
 _CURVATURE_EV_A2: Final = 10.0
-# Energy of the cell per atom and square of strain, eV (20 Å3 and 25 GPa). Strain is scaled so that its curvature is that
-# of the atoms; at ASE's own scale, the number of atoms, the cell of a 98-atom interface took 202 steps instead of 16.
+# Energy of the cell per atom and square of strain, eV (20 Å3 and 25 GPa). Strain is scaled so that its curvature is
+# that of the atoms; at ASE's own scale, the number of atoms, a 98-atom interface took 202 steps instead of 16.
 _CELL_STIFFNESS_EV: Final = 3.0
 _FREE_COMPONENTS: Final = {"normal": (0, 0, 1, 0, 0, 0), "all": (1, 1, 1, 1, 1, 1)}
 

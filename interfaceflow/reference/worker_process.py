@@ -18,6 +18,7 @@ from typing import Any, Final
 from interfaceflow.core.errors import InterfaceflowError
 
 IDLE_LIMIT_S: Final = 600.0
+IDLE_EXIT_STATUS: Final = 75
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -40,6 +41,7 @@ def main() -> None:
         except Exception as error:
             message = ("failure", _explain(error), traceback.format_exc())
         connection.send(message)
+    sys.exit(IDLE_EXIT_STATUS)
 
 
 def _die_with(owner: int) -> None:

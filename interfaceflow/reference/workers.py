@@ -23,6 +23,7 @@ from threading import Lock
 from typing import Any, Final, Protocol, TypeVar
 
 from interfaceflow.core.progress import Progress, SilentProgress
+from interfaceflow.reference.worker_process import IDLE_EXIT_STATUS
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -127,7 +128,7 @@ class _Worker:
 
     def left_by_itself(self) -> bool:
         """Tell whether the process, which has hung up, ended in order: it had been idle for long."""
-        return self._process.wait() == 0
+        return self._process.wait() == IDLE_EXIT_STATUS
 
     def failure(self) -> WorkerFailure:
         """Say how the process, which has hung up, ended."""

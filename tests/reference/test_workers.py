@@ -84,6 +84,11 @@ def test_an_idle_worker_that_died_is_replaced():
     assert run(functions.square, [4], n_workers=1) == [16]
 
 
+def test_an_item_sent_to_a_worker_that_was_just_leaving_is_not_lost(tmp_path):
+    items = [str(tmp_path / "marker")]
+    assert map_in_workers(functions.leave_as_if_idle_once, items, n_workers=1, size=len) == ["done"]
+
+
 def test_workers_print_nothing(capfd):
     run(functions.noisy, [1, 2])
     assert capfd.readouterr().out == ""

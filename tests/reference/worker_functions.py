@@ -3,6 +3,9 @@
 import os
 import signal
 import time
+from pathlib import Path
+
+from interfaceflow.reference.worker_process import IDLE_EXIT_STATUS
 
 
 def square(item, advance):
@@ -40,3 +43,11 @@ def sleep(item, advance):
 def noisy(item, advance):
     print("this must not reach the owner's output")  # noqa: T201
     return item
+
+
+def leave_as_if_idle_once(item, advance):
+    marker = Path(item)
+    if not marker.exists():
+        marker.touch()
+        os._exit(IDLE_EXIT_STATUS)
+    return "done"
