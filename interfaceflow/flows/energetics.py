@@ -10,7 +10,6 @@ from jobflow.core.maker import Maker
 from jobflow.core.reference import OutputReference
 
 from interfaceflow.core.files import FileRef
-from interfaceflow.flows.category import with_category
 from interfaceflow.jobs.energetics import compute_energetics, compute_surface_energy
 from interfaceflow.jobs.reference import relax
 from interfaceflow.jobs.structures import (
@@ -21,6 +20,7 @@ from interfaceflow.jobs.structures import (
     interface_request,
     separate_interface,
 )
+from interfaceflow.jobs.wiring import wire
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 from interfaceflow.schemas.settings import ReferenceSettings, StructuresSettings
 
@@ -68,7 +68,7 @@ class InterfaceEnergeticsMaker(Maker):
             Structures of the two crystals.
         """
         settings = self.structures
-        requests = with_category(bulk_requests(metal_cif, binary_cif), "light")
+        requests = wire(bulk_requests(metal_cif, binary_cif), "read crystals", "light")
         bulk = self._relax(requests.output, "relax bulk")
         metal, binary = bulk.output[0], bulk.output[1]
         jobs = [requests, bulk]
@@ -78,24 +78,30 @@ class InterfaceEnergeticsMaker(Maker):
             ("metal", metal, settings.metal),
             ("binary", binary, settings.binary),
         ):
-            built = with_category(build_slabs(relaxed_bulk, crystal, settings.slabs), "light")
-            built.name = f"build {phase} slabs"
+            built = wire(build_slabs(relaxed_bulk, crystal, settings.slabs), f"build {phase} slabs", "light")
             slabs = self._relax(built.output, f"relax {phase} slabs")
-            surface = with_category(compute_surface_energy(relaxed_bulk, slabs.output, crystal), "light")
-            surface.name = f"{phase} surface energy"
+            surface = wire(
+                compute_surface_energy(relaxed_bulk, slabs.output, crystal), f"{phase} surface energy", "light"
+            )
             surface_energies.append(surface.output)
             jobs += [built, slabs, surface]
 
-        interface = with_category(build_interface(metal, binary, settings), "light")
-        to_relax = with_category(interface_request(interface.output), "light")
+        interface = wire(build_interface(metal, binary, settings), "build interface", "light")
+        to_relax = wire(interface_request(interface.output), "interface request", "light")
         relaxed = self._relax(to_relax.output, "relax interface")
-        references = with_category(
-            build_strained_references(interface.output, relaxed.output[0], metal, binary, settings), "light"
+        references = wire(
+            build_strained_references(interface.output, relaxed.output[0], metal, binary, settings),
+            "strained references",
+            "light",
         )
         strained = self._relax(references.output, "relax strained references")
-        apart = with_category(separate_interface(interface.output, relaxed.output[0], settings.slabs.vacuum_A), "light")
+        apart = wire(
+            separate_interface(interface.output, relaxed.output[0], settings.slabs.vacuum_A),
+            "separate interface",
+            "light",
+        )
         separated = self._relax(apart.output, "separated slabs")
-        energetics = with_category(
+        energetics = wire(
             compute_energetics(
                 interface.output,
                 relaxed.output[0],
@@ -105,10 +111,9 @@ class InterfaceEnergeticsMaker(Maker):
                 separated.output,
                 surface_energies,
             ),
+            "energetics",
             "light",
         )
-        interface.name, to_relax.name, references.name = "build interface", "interface request", "strained references"
-        apart.name, energetics.name, requests.name = "separate interface", "energetics", "read crystals"
         jobs += [interface, to_relax, relaxed, references, strained, apart, separated, energetics]
         output = {
             "metal": metal,
@@ -120,6 +125,4 @@ class InterfaceEnergeticsMaker(Maker):
         return Flow(jobs, output=output, name=self.name)
 
     def _relax(self, requests: OutputReference, name: str) -> Job:
-        job = with_category(relax(requests, self.level, self.reference), "dft")
-        job.name = name
-        return job
+        return wire(relax(requests, self.level, self.reference), name, "dft")

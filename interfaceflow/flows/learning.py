@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from jobflow.core.flow import Flow
-from jobflow.core.job import Job
 from jobflow.core.maker import Maker
 from jobflow.core.reference import OutputReference
 
-from interfaceflow.flows.category import with_category
 from interfaceflow.jobs.datasets import sample_training_set
 from interfaceflow.jobs.learning import build_learning_starts, explore
 from interfaceflow.jobs.potentials import evaluate_potential, train_potential
+from interfaceflow.jobs.wiring import wire
 from interfaceflow.schemas.learning_plan import LearningPlan
 
 
@@ -54,28 +53,15 @@ class PotentialLearningMaker(Maker):
             References to the RelaxationDocs of both bulk crystals and of the interface.
         """
         plan = self.plan
-        sampling = with_category(
+        sampling = wire(
             sample_training_set(metal, binary, relaxed, plan.training_set, plan.level, plan.reference, plan.seed),
+            "sample training set",
             "dft",
         )
-        training = with_category(train_potential(sampling.output, plan.potential, plan.seed), "cpu")
-        starts = with_category(build_learning_starts(metal, relaxed, plan), "light")
-        exploring = first_exploration(sampling.output, training.output, starts.output, plan)
-        evaluation = with_category(evaluate_potential(exploring.output.dataset, exploring.output.potential), "cpu")
-        for job, name in (
-            (sampling, "sample training set"),
-            (training, "train potential"),
-            (starts, "learning starts"),
-            (evaluation, "evaluate potential"),
-        ):
-            job.name = name
+        training = wire(train_potential(sampling.output, plan.potential, plan.seed), "train potential", "cpu")
+        starts = wire(build_learning_starts(metal, relaxed, plan), "learning starts", "light")
+        exploring = wire(explore(sampling.output, training.output, starts.output, plan, 0), "explore round 0", "cpu")
+        evaluation = wire(
+            evaluate_potential(exploring.output.dataset, exploring.output.potential), "evaluate potential", "cpu"
+        )
         return Flow([sampling, training, starts, exploring, evaluation], output=exploring.output, name=self.name)
-
-
-def first_exploration(
-    dataset: OutputReference, potential: OutputReference, starts: OutputReference, plan: LearningPlan
-) -> Job:
-    """Return the job that begins the learning loop."""
-    job = with_category(explore(dataset, potential, starts, plan, 0), "cpu")
-    job.name = "explore round 0"
-    return job

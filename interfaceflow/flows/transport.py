@@ -8,10 +8,10 @@ from jobflow.core.flow import Flow
 from jobflow.core.maker import Maker
 from jobflow.core.reference import OutputReference
 
-from interfaceflow.flows.category import with_category
 from interfaceflow.jobs.dynamics import detect_melting_point, run_production
 from interfaceflow.jobs.structures import build_production_cell
 from interfaceflow.jobs.transport import analyse_transport, fit_arrhenius
+from interfaceflow.jobs.wiring import wire
 from interfaceflow.schemas.settings import RecipeSettings
 
 
@@ -53,20 +53,22 @@ class TransportMaker(Maker):
             Reference to the PotentialDoc.
         """
         settings = self.settings
-        cell = with_category(
-            build_production_cell(interface, relaxed, settings.structures.production_cell, settings.seed), "light"
+        cell = wire(
+            build_production_cell(interface, relaxed, settings.structures.production_cell, settings.seed),
+            "production cell",
+            "light",
         )
-        melting = with_category(
+        melting = wire(
             detect_melting_point(
                 potential, metal, settings.melting_point, settings.production.timestep_fs, settings.seed
             ),
+            "melting point",
             "cpu",
         )
-        cell.name, melting.name = "production cell", "melting point"
         jobs = [cell, melting]
         transport = []
         for number, fraction in enumerate(settings.production.fractions_of_melting_point):
-            run = with_category(
+            run = wire(
                 run_production(
                     cell.output,
                     potential,
@@ -76,12 +78,11 @@ class TransportMaker(Maker):
                     settings.learning.break_threshold,
                     settings.seed + number,
                 ),
+                f"production at {fraction:g} Tm",
                 "cpu",
             )
-            analysis = with_category(analyse_transport(run.output, settings.analysis), "light")
-            run.name, analysis.name = f"production at {fraction:g} Tm", f"transport at {fraction:g} Tm"
+            analysis = wire(analyse_transport(run.output, settings.analysis), f"transport at {fraction:g} Tm", "light")
             jobs += [run, analysis]
             transport.append(analysis.output)
-        arrhenius = with_category(fit_arrhenius(transport, settings.analysis), "light")
-        arrhenius.name = "arrhenius"
+        arrhenius = wire(fit_arrhenius(transport, settings.analysis), "arrhenius", "light")
         return Flow([*jobs, arrhenius], output=arrhenius.output, name=self.name)

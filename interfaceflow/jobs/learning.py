@@ -23,6 +23,7 @@ from interfaceflow.dynamics.guarded import GuardedRun, GuardedSettings, run_guar
 from interfaceflow.jobs.datasets import extend_dataset
 from interfaceflow.jobs.pair_styles import mtp_pair_style
 from interfaceflow.jobs.potentials import fit_potential, select_for_training
+from interfaceflow.jobs.wiring import wire
 from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.reference.labelling import LabelRequest, label_configurations
 from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc
@@ -149,24 +150,26 @@ def _learn(
 ) -> Flow:
     """Wire the rest of a round, and the next one."""
     number = exploration.round_index
-    selected = select_frames(exploration, dataset, potential, plan)
-    labels = label_frames(selected.output, plan, number)
-    round_done = retrain(exploration, selected.output, labels.output, dataset, potential, plan)
-    jobs = [(selected, f"select round {number}", "cpu"), (labels, f"label round {number}", "dft")]
-    jobs.append((round_done, f"retrain round {number}", "cpu"))
-    output = round_done.output
+    selected = wire(select_frames(exploration, dataset, potential, plan), f"select round {number}", "cpu")
+    labels = wire(label_frames(selected.output, plan, number), f"label round {number}", "dft")
+    retrained = wire(
+        retrain(exploration, selected.output, labels.output, dataset, potential, plan),
+        f"retrain round {number}",
+        "cpu",
+    )
+    jobs, output = [selected, labels, retrained], retrained.output
     if number + 1 < plan.learning.max_rounds:
         next_starts = [
             start.model_copy(update={"structure": run.last_safe})
             for start, run in zip(starts, exploration.runs, strict=True)
         ]
-        following = explore(output.dataset, output.potential, next_starts, plan, number + 1)
-        jobs.append((following, f"explore round {number + 1}", "cpu"))
-        output = following.output
-    for step, name, category in jobs:
-        step.name = name
-        step.update_config({"manager_config": {"_category": category}, "pass_manager_config": False})
-    return Flow([step for step, _, _ in jobs], output=output, name=f"learning round {number}")
+        following = wire(
+            explore(output.dataset, output.potential, next_starts, plan, number + 1),
+            f"explore round {number + 1}",
+            "cpu",
+        )
+        jobs, output = [*jobs, following], following.output
+    return Flow(jobs, output=output, name=f"learning round {number}")
 
 
 @job

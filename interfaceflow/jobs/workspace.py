@@ -12,6 +12,7 @@ from jobflow.core.state import CURRENT_JOB
 from interfaceflow.core.files import PROJECT_FOLDER, FileRef, project_root
 from interfaceflow.core.formats.structure_file import read_structure, write_structure
 from interfaceflow.core.provenance import host_name, package_versions
+from interfaceflow.jobs.wiring import PARENTS
 from interfaceflow.schemas.base import Provenance
 from interfaceflow.schemas.structures import StructureFile
 
@@ -33,7 +34,7 @@ class Workspace:
         job = CURRENT_JOB.job
         self.folder = workspace_folder(project_root(), job.name, job.uuid, job.index)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._parents = sorted(set(job.input_uuids))
+        self._parents = list(job.metadata.get(PARENTS, []))
         self._started = time.monotonic()
 
     def path(self, name: str) -> Path:

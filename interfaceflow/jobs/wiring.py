@@ -1,0 +1,35 @@
+"""What a flow writes on a job before it is launched."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from jobflow.core.job import Job
+
+Category = Literal["light", "cpu", "gpu", "dft"]
+PARENTS = "parent_uuids"
+
+
+def wire(job: Job, name: str, category: Category) -> Job:
+    """Name a job, and write on it what it needs and what goes into it.
+
+    Parameters
+    ----------
+    job
+        The job.
+    name
+        What the user sees in status and report.
+    category
+        Kind of resources; ``configs/machines/`` maps kinds to workers. It is the job's own: jobs that it creates while
+        it runs carry marks of their own.
+
+    Returns
+    -------
+    Job
+        The same job. The uuids of the jobs whose results go in are in its metadata, where they outlive the moment at
+        which jobflow puts the results in their place.
+    """
+    job.name = name
+    job.metadata[PARENTS] = sorted(set(job.input_uuids))
+    job.update_config({"manager_config": {"_category": category}, "pass_manager_config": False})
+    return job
