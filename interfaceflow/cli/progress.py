@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
@@ -61,11 +62,15 @@ class BarObserver:
 
     def __init__(self, bars: RichProgress) -> None:
         self._bars = bars
-        self._task = bars.add_task("starting", total=None, unit="")
+        self._task = bars.add_task("starting", total=None, counted="")
+        self._done = 0
+        self._total: int | None = None
+        self._unit = ""
+        self._started = time.monotonic()
 
     def job_started(self, job: JobState, n_done: int, n_total: int) -> None:
         """Say which job begins."""
-        self._bars.reset(self._task, total=None, description=f"[{n_done + 1}/{n_total}] {job.name}", unit="")
+        self._bars.reset(self._task, total=None, description=f"[{n_done + 1}/{n_total}] {job.name}", counted="")
 
     def job_ended(self, job: JobState, wall_time_s: float, error: str | None) -> None:
         """Leave a line about it above the bar."""
@@ -78,15 +83,24 @@ class BarObserver:
 
     def start(self, total: int | None, unit: str, description: str) -> None:
         """Begin a step."""
-        self._bars.reset(self._task, total=total, description=f"  {description}", unit=unit)
+        self._done, self._total, self._unit, self._started = 0, total, unit, time.monotonic()
+        self._bars.reset(self._task, total=total, description=f"  {description}", counted=self._counted())
 
     def advance(self, n: int = 1) -> None:
         """Move the bar."""
-        self._bars.advance(self._task, n)
+        self._done += n
+        self._bars.update(self._task, advance=n, counted=self._counted())
 
     def note(self, text: str) -> None:
         """Leave a line above the bar."""
         self._bars.console.print(text, markup=False, highlight=False)
+
+    def _counted(self) -> str:
+        """Say how many of how many, and how fast."""
+        elapsed_s = time.monotonic() - self._started
+        total = "" if self._total is None else f"/{self._total}"
+        rate = f", {self._done / elapsed_s:.3g}/s" if self._done and elapsed_s > 0 else ""
+        return f"{self._done}{total} {self._unit}s{rate}"
 
 
 @contextmanager
@@ -121,8 +135,7 @@ def _bars() -> RichProgress:
     columns: tuple[ProgressColumn, ...] = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
-        TextColumn("{task.completed:.0f}/{task.total} {task.fields[unit]}"),
-        TextColumn("{task.speed:.2g}/s"),
+        TextColumn("{task.fields[counted]}", markup=False),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )

@@ -43,7 +43,7 @@ class EmbeddedLaunchPad(LaunchPad):  # type: ignore[misc]
 
     def __init__(self, path: Path) -> None:
         # LaunchPad.__init__ connects to a MongoDB server; these are the attributes it would set.
-        self.m_logger = logging.getLogger("interfaceflow.launchpad")
+        self.m_logger = logging.getLogger("fireworks.launchpad")
         self.logdir = None
         self.strm_lvl = "CRITICAL"
         self.user_indices: list[str] = []
