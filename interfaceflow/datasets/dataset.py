@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement, product
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
-from ase.neighborlist import neighbor_list
+from numpy.typing import NDArray
 
 from interfaceflow.core.errors import DataFileError, UserInputError
 from interfaceflow.core.formats.labelled_file import read_labelled, write_labelled
@@ -124,13 +125,15 @@ def minimum_distances(configurations: Iterable[LabelledConfiguration]) -> dict[s
 
     The elements of a pair are in alphabetical order. A pair that never comes within 6 Å is left out.
     """
-    smallest = np.full((len(chemical_symbols), len(chemical_symbols)), np.inf)
+    smallest: dict[str, float] = {}
     for configuration in configurations:
-        atoms = configuration.atoms
-        centre, neighbour, distance = neighbor_list("ijd", atoms, _LONGEST_PAIR_A)
-        np.minimum.at(smallest, (atoms.numbers[centre], atoms.numbers[neighbour]), distance)
-    names = {(i, j): sorted((chemical_symbols[i], chemical_symbols[j])) for i, j in np.argwhere(np.isfinite(smallest))}
-    return {"-".join(names[pair]): float(smallest[pair]) for pair in sorted(names, key=lambda pair: names[pair])}
+        symbols = np.array(configuration.atoms.get_chemical_symbols())
+        distances = _nearest_image_distances(configuration.atoms)
+        for first, second in combinations_with_replacement(sorted(set(symbols)), 2):
+            distance = float(distances[np.ix_(symbols == first, symbols == second)].min())
+            if distance < smallest.get(f"{first}-{second}", _LONGEST_PAIR_A):
+                smallest[f"{first}-{second}"] = distance
+    return dict(sorted(smallest.items()))
 
 
 def write_dataset(dataset: Dataset, folder: Path) -> tuple[Path, Path]:
@@ -155,6 +158,26 @@ def read_dataset(training: Path, held_out: Path) -> Dataset:
     except UserInputError as error:
         raise DataFileError(f"{training}, {held_out}: {error}") from None
     return dataset
+
+
+def _nearest_image_distances(atoms: Atoms) -> NDArray[np.float64]:
+    """Return the distance of each atom to the nearest image of each, itself too, Å; shape (n_atoms, n_atoms).
+
+    Right for all distances up to 6 Å; a longer one may not be the shortest.
+    """
+    fractions = atoms.get_scaled_positions(wrap=False)
+    differences = fractions[None, :, :] - fractions[:, None, :]
+    vectors = (differences - np.rint(differences)) @ atoms.cell.array
+    heights = 1.0 / np.linalg.norm(atoms.cell.reciprocal().array, axis=1)
+    reaches = np.floor(_LONGEST_PAIR_A / heights + 0.5).astype(int)
+    nearest = np.full((len(atoms), len(atoms)), np.inf)
+    for shift in product(*(range(-reach, reach + 1) for reach in reaches)):
+        squares = ((vectors + shift @ atoms.cell.array) ** 2).sum(axis=2)
+        if shift == (0, 0, 0):
+            np.fill_diagonal(squares, np.inf)
+        np.minimum(nearest, squares, out=nearest)
+    distances: NDArray[np.float64] = np.sqrt(nearest)
+    return distances
 
 
 def _fingerprint(atoms: Atoms) -> bytes:

@@ -2,7 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
+from ase.neighborlist import neighbor_list
 
 from interfaceflow.core.errors import DataFileError, UserInputError
 from interfaceflow.core.labelled import LabelledConfiguration
@@ -80,6 +82,21 @@ def test_minimum_distances_are_those_of_the_nearest_images():
     moved = replace(ideal, atoms=ideal.atoms.copy())
     moved.atoms.positions[0, 0] += 0.1
     assert minimum_distances([ideal, moved])["Cl-Li"] == pytest.approx(2.45)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_minimum_distances_agree_with_a_neighbour_list_in_small_skewed_cells(seed):
+    generator = np.random.default_rng(seed)
+    cell = np.diag(generator.uniform(2.5, 9.0, 3)) + np.tril(generator.uniform(-2.0, 2.0, (3, 3)), -1)
+    atoms = Atoms("LiClLi", scaled_positions=generator.uniform(-3.0, 3.0, (3, 3)), cell=cell, pbc=True)
+    symbols = np.array(atoms.get_chemical_symbols())
+    centre, neighbour, distance = neighbor_list("ijd", atoms, 6.0)
+    expected = {}
+    for first, second in (("Cl", "Cl"), ("Cl", "Li"), ("Li", "Li")):
+        chosen = distance[(symbols[centre] == first) & (symbols[neighbour] == second)]
+        if len(chosen):
+            expected[f"{first}-{second}"] = chosen.min()
+    assert minimum_distances([replace(configuration(1), atoms=atoms)]) == pytest.approx(expected)
 
 
 def test_files_keep_everything(tmp_path):
