@@ -6,20 +6,20 @@ The estimate, step by step:
    of the run, to 0.7 of the run; never from less than 1 ps, where atoms only vibrate. (X. He, Y. Zhu, A. Epstein and
    Y. Mo, doi:10.1038/s41524-018-0074-y, wait for half a squared hop length in any case. In a crystal with few
    vacancies the *average* atom never gets there, while hundreds of atoms hop; step 2 counts those.)
-2. *Few hops.* N_eff is the growth of the total MSD beyond its vibrational part, over the squared hop length. Where the
-   empirical relative error of the same paper, 3.43 / sqrt(N_eff) + 0.04, reaches one (N_eff below 13), only an upper
-   limit is given: the upper end of the central interval of a Poisson count. (A one-sided limit would be lower, and
-   wrong too often where the data decide between value and limit: G. J. Feldman and R. D. Cousins,
-   doi:10.1103/PhysRevD.57.3873.)
+2. *Few hops.* N_eff is the growth of the total MSD within the window, over the squared hop length: before the window,
+   vibrations and soft modes grow, too. Where the empirical relative error of the same paper, 3.43 / sqrt(N_eff) + 0.04,
+   reaches one (N_eff below 13), only an upper limit is given: the upper end of the central interval of a Poisson count.
+   (A one-sided limit would be lower, and wrong too often where the data decide between value and limit: G. J. Feldman
+   and R. D. Cousins, doi:10.1103/PhysRevD.57.3873.)
 3. *Slope.* Generalised least squares with intercept, so that the vibrational amplitude drops out. The covariance
    between lags is that of overlapping windows of Brownian motion (X. Michalet, doi:10.1103/PhysRevE.82.041914;
    used for simulations by A. R. McCluskey, S. W. Coles and B. J. Morgan, doi:10.1021/acs.jctc.4c01249), a fifth of
    whose diagonal is taken as uncorrelated noise. It only weighs the lags.
 4. *Interval.* The error comes from the scatter of the slope among atoms, which are independent samples, so it holds for
    rare hops as well as for Brownian motion; it takes no account of atoms that hop together. It is at least that of
-   Brownian motion, since a few atoms may scatter too little by chance. A sum of squared
-   displacements is distributed like a scaled chi-square variable, whose degrees of freedom are matched to mean and
-   variance (F. E. Satterthwaite, doi:10.2307/3002019). Its coverage is measured in ``tests/physics``.
+   Brownian motion, since a few atoms may scatter too little by chance. A sum of squared displacements is distributed
+   like a scaled chi-square variable, whose degrees of freedom are matched to mean and variance (F. E. Satterthwaite,
+   doi:10.2307/3002019). Its coverage is measured in ``tests/physics``.
 5. *Plateau.* Where the MSD does not demonstrably grow in the second part of the window, or grows significantly less
    than half as fast as in the first, the ions are confined as far as the run can tell, and no diffusivity is given.
 """
@@ -97,7 +97,7 @@ def estimate_diffusivity(
     window = _fit_window(
         np.mean(squared, axis=1), lag_ps, (msd.n_frames - 1) * frame_interval_ps, settings.hop_length_A
     )
-    hops, within_ps = _effective_hops(squared, lag_ps, msd, settings.hop_length_A)
+    hops, within_ps = _effective_hops(squared, lag_ps, window, settings.hop_length_A)
     limit = _limit_of_few_hops(hops, within_ps, dimensions * len(atoms), settings)
 
     def describe(
@@ -149,14 +149,18 @@ def _fit_window(
 
 
 def _effective_hops(
-    squared: NDArray[np.float64], lag_ps: NDArray[np.float64], msd: AtomicMsd, hop_length_A: float
+    squared: NDArray[np.float64], lag_ps: NDArray[np.float64], window: NDArray[np.bool_], hop_length_A: float
 ) -> tuple[float, float]:
-    """Return N_eff, and the lag [ps] within which so many hops were made."""
+    """Return N_eff, and the time [ps] within which so many hops were made.
+
+    The total MSD counts from the start of the window on: what came before may be vibration. Where the window is too
+    narrow, all of the MSD counts.
+    """
     total = squared.sum(axis=1)
-    usable = msd.lags <= max(WINDOW_END * (msd.n_frames - 1), msd.lags[0])
-    vibrates = usable & (lag_ps <= VIBRATION_PS * (1 + 1e-9))
-    vibration = total[vibrates][-1] if vibrates.any() else 0.0
-    return max(0.0, float(total[usable].max() - vibration)) / hop_length_A**2, float(lag_ps[usable][-1])
+    if window.sum() < _MIN_LAGS:
+        return float(total.max()) / hop_length_A**2, float(lag_ps[-1])
+    growth = float((total[window] - total[window][0]).max())
+    return growth / hop_length_A**2, float(lag_ps[window][-1] - lag_ps[window][0])
 
 
 def _limit_of_few_hops(hops: float, within_ps: float, coordinates: int, settings: AnalysisSettings) -> float:

@@ -66,8 +66,7 @@ def test_units_dimensions_and_window() -> None:
         in_plane = direction == "in-plane"
         assert start == pytest.approx(0.5 * 2.5**2 / (0.8 if in_plane else 0.4), abs=2.0)
         assert end == pytest.approx(0.7 * 49.9, abs=1.0)
-        # 0.7 of the run, beyond the first lag at which vibrations are over (1 ps).
-        growth = (0.8 if in_plane else 0.4) * (end - 0.1) * 400 / 2.5**2
+        growth = (0.8 if in_plane else 0.4) * (end - start) * 400 / 2.5**2
         assert estimate.effective_hops == pytest.approx(growth, rel=0.15)
 
 
@@ -100,8 +99,9 @@ def test_no_hop_at_all_gives_the_poisson_limit() -> None:
     assert estimate.effective_hops == pytest.approx(0, abs=1e-9)
     assert estimate.tracer_diffusivity_cm2_s is None
     assert estimate.lower_cm2_s is None
-    last_ps = 0.1 * msd.lags[msd.lags <= 0.7 * 499][-1]
-    expected = -np.log(0.16) * 2.5**2 / (2 * 2 * 400 * last_ps) * 1e-4
+    start, end = estimate.fit_window_ps
+    assert start == pytest.approx(0.2 * 49.9, abs=1.0)  # nothing hops, so it starts at a fifth of the run
+    expected = -np.log(0.16) * 2.5**2 / (2 * 2 * 400 * (end - start)) * 1e-4
     assert estimate.upper_cm2_s == pytest.approx(expected, rel=1e-6)
     assert "too few hops" in estimate.reason
 
