@@ -36,7 +36,7 @@ class MlpTrainingSettings:
     energy_weight, force_weight, stress_weight
         Of squared errors, in 1/eV^2, Å^2/eV^2 and 1/eV^2.
     weight_scaling, weight_scaling_forces
-        Energy and stress weights, and force weights, are divided by n_atoms to these powers.
+        Energy weights and force weights are divided by n_atoms to these powers (stress weights by n_atoms).
     iteration_limit
         Iterations after pre-training.
     tolerance

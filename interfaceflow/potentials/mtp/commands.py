@@ -128,7 +128,7 @@ SAVE_TO = text("save_to", "", "file for the trained potential. Without it the in
 ENERGY_WEIGHT = number("energy_weight", 1.0, "weight of energies.")
 FORCE_WEIGHT = number("force_weight", 0.01, "weight of forces.")
 STRESS_WEIGHT = number("stress_weight", 0.001, "weight of stresses.")
-WEIGHT_SCALING = integer("weight_scaling", 1, "energy and stress weights over n_atoms^this.", high=2)
+WEIGHT_SCALING = integer("weight_scaling", 1, "energy weights over n_atoms^this.", high=2)
 WEIGHT_SCALING_FORCES = integer("weight_scaling_forces", 0, "force weights over n_atoms^this.", high=2)
 SCALE_BY_FORCE = number("scale_by_force", 0.0, "above 0, larger forces weigh less: w s / (F^2 + s).")
 PENALTY_WEIGHT = number("penalty_weight", 1e-6, "weight of radial functions that are not orthonormal.")

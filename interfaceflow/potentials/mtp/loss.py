@@ -35,7 +35,8 @@ class LossWeights:
     stress
         Of |PlusStress difference|^2 over nine components, in 1/eV^2.
     size_power
-        ``weight_scaling``: energy and stress weights are divided by n_atoms to this power.
+        ``weight_scaling``: energy weights are divided by n_atoms to this power. Stress weights are always divided by
+        n_atoms: MLIP-3 says otherwise and does so.
     force_size_power
         ``weight_scaling_forces``: the same for force weights.
     force_softening
@@ -90,6 +91,10 @@ class Loss:
                 f"{weights.energy:g}, force {weights.force:g}, stress {weights.stress:g})"
             )
         self._ridge: FloatArray | None = None
+
+    def data_term(self, potential: Potential) -> float:
+        """Return the loss without penalty and ridge; times K it is what ``mlp calculate_loss`` prints."""
+        return self.atoms.loss_and_gradient(potential, n_threads=self._n_threads, **self._labels)[0]
 
     def value_and_gradient(self, potential: Potential) -> tuple[float, FloatArray]:
         """Return the loss and its derivative with respect to all coefficients, shape (n_coefficients,)."""
@@ -158,11 +163,12 @@ def _labels(configurations: Sequence[Configuration], weights: LossWeights) -> di
     force_weights: list[FloatArray] = []
     for index, configuration in enumerate(configurations):
         n_atoms = len(configuration)
-        by_size = 1.0 / (count * n_atoms**weights.size_power)
         if configuration.energy is not None:
-            energies[index], energy_weights[index] = configuration.energy, weights.energy * by_size
+            energies[index] = configuration.energy
+            energy_weights[index] = weights.energy / (count * n_atoms**weights.size_power)
         if configuration.plus_stress is not None:
-            stresses[index], stress_weights[index] = configuration.plus_stress, weights.stress * by_size
+            stresses[index] = configuration.plus_stress
+            stress_weights[index] = weights.stress / (count * n_atoms)
         if configuration.forces is None:
             forces.append(np.zeros((n_atoms, 3)))
             force_weights.append(np.zeros(n_atoms))

@@ -280,7 +280,7 @@ def _continued(potential: Potential, types: Sequence[int], min_dist: float, seed
     generator = np.random.default_rng(seed)
     radial = generator.normal(size=(new, new, potential.radial_funcs_count, potential.radial_basis_size))
     radial *= 0.1 * np.sqrt(np.mean(potential.radial_coeffs**2))
-    radial[:old, :old] = _moved(potential.radial_coeffs, potential.min_dist, min_dist, potential.max_dist)
+    radial[:old, :old] = moved_radial_coeffs(potential.radial_coeffs, potential.min_dist, min_dist, potential.max_dist)
     return _rebuilt(
         potential,
         everything,
@@ -292,10 +292,19 @@ def _continued(potential: Potential, types: Sequence[int], min_dist: float, seed
     )
 
 
-def _moved(radial_coeffs: FloatArray, old_min_dist: float, min_dist: float, max_dist: float) -> FloatArray:
+def moved_radial_coeffs(radial_coeffs: FloatArray, old_min_dist: float, min_dist: float, max_dist: float) -> FloatArray:
     """Return the coefficients of the same radial functions on a basis with another ``min_dist``.
 
     The change is exact: both bases span the polynomials of the same degree.
+
+    Parameters
+    ----------
+    radial_coeffs
+        Shape (S, S, F, B).
+    old_min_dist, min_dist
+        Where the basis starts before and after, in Å.
+    max_dist
+        Cutoff radius, in Å.
     """
     degree = radial_coeffs.shape[-1] - 1
     nodes = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))

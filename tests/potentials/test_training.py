@@ -1,0 +1,227 @@
+"""Training: the loss is MLIP-3's, its gradient right, and fits are better than its."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from interfaceflow.core.errors import UserInputError
+from interfaceflow.potentials.mtp._native import Configuration, Potential, read_configurations
+from interfaceflow.potentials.mtp.errors_report import check_errors
+from interfaceflow.potentials.mtp.levels import untrained_potential
+from interfaceflow.potentials.mtp.loss import Loss, LossWeights, radial_penalty
+from interfaceflow.potentials.mtp.minimise import Lbfgs
+from interfaceflow.potentials.mtp.training import TrainingSettings, moved_radial_coeffs, train
+
+LI2S = Path(__file__).parents[1] / "data" / "mtp" / "li2s"
+LOSS_LINES = [line for line in (LI2S / "level08.loss.txt").read_text().splitlines() if line.startswith("--")]
+
+
+@pytest.fixture(scope="module")
+def training_set() -> list[Configuration]:
+    return read_configurations(LI2S / "train.cfg")
+
+
+@pytest.fixture(scope="module")
+def held_out() -> list[Configuration]:
+    return read_configurations(LI2S / "test.cfg")
+
+
+def template(level: int = 8) -> Potential:
+    return Potential.parse(untrained_potential(level, species_count=2).encode())
+
+
+@pytest.mark.parametrize("line", LOSS_LINES)
+def test_loss_is_what_mlp_prints(training_set, line):
+    value = {key: float(number) for key, number in re.findall(r"--(\w+)=([\d.]+)", line)}
+    weights = LossWeights(
+        energy=value["energy_weight"],
+        force=value["force_weight"],
+        stress=value["stress_weight"],
+        size_power=int(value["weight_scaling"]),
+        force_size_power=int(value["weight_scaling_forces"]),
+    )
+    potential = Potential.read(LI2S / "level08.almtp")
+    loss = Loss(training_set, potential.max_dist, weights)
+    printed = float(line.split(":")[1])
+    assert len(training_set) * loss.data_term(potential) == pytest.approx(printed, abs=6e-7, rel=2e-8)
+
+
+def test_loss_of_the_trained_coefficients_is_the_last_in_the_log(training_set):
+    # After its last line mlp solves for the linear coefficients once more, so that the loss is a little lower.
+    log = (LI2S / "level08.train.log").read_text()
+    last = float(re.findall(r"BFGS iter \d+: f=(\S+)", log)[-1])
+    potential = Potential.read(LI2S / "level08.almtp")
+    found = Loss(training_set, potential.max_dist, LossWeights()).data_term(potential)
+    assert 0.98 * last < found < last
+
+
+def test_a_softened_force_weighs_less(training_set):
+    potential = Potential.read(LI2S / "level08.almtp")
+    only_forces = {"energy": 0.0, "stress": 0.0, "force": 1.0}
+    (one,) = training_set[:1]
+    softened = Loss([one], 5.0, LossWeights(**only_forces, force_softening=0.5)).data_term(potential)
+    atoms = Loss([one], 5.0, LossWeights(**only_forces)).atoms
+    difference = atoms.evaluate(potential).forces - one.forces
+    by_hand = np.sum(np.sum(difference**2, axis=1) * 0.5 / (np.sum(one.forces**2, axis=1) + 0.5))
+    assert softened == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_gradient_is_the_derivative_of_the_loss(training_set):
+    potential = Potential.read(LI2S / "level08.almtp")
+    loss = Loss(training_set[:4], potential.max_dist, LossWeights(penalty=0.1))
+    coefficients = potential.coefficients
+    direction = np.random.default_rng(1).normal(size=coefficients.size) * np.abs(coefficients)
+    _, gradient = loss.value_and_gradient(potential)
+    values = []
+    for sign in (1, -1):
+        potential.coefficients = coefficients + sign * 1e-6 * direction
+        values.append(loss.value_and_gradient(potential)[0])
+    assert (values[0] - values[1]) / 2e-6 == pytest.approx(float(gradient @ direction), rel=1e-5)
+
+
+def test_penalty_gradient_is_its_derivative():
+    rng = np.random.default_rng(2)
+    coeffs, direction = rng.normal(size=(2, 2, 3, 4)), rng.normal(size=(2, 2, 3, 4))
+    above, below = (radial_penalty(coeffs + sign * 1e-6 * direction)[0] for sign in (1, -1))
+    assert (above - below) / 2e-6 == pytest.approx(float(np.sum(radial_penalty(coeffs)[1] * direction)), rel=1e-7)
+
+
+def test_no_penalty_on_orthonormal_functions():
+    coeffs = np.zeros((1, 1, 2, 3))
+    coeffs[0, 0, 0, 0] = coeffs[0, 0, 1, 2] = 1.0
+    assert radial_penalty(coeffs)[0] == 0
+
+
+def test_linear_coefficients_are_at_the_minimum(training_set):
+    potential = Potential.read(LI2S / "level08.almtp")
+    loss = Loss(training_set[:6], potential.max_dist, LossWeights())
+    loss.solve_linear(potential)
+    _, gradient = loss.value_and_gradient(potential)
+    linear = potential.coefficients[potential.n_radial_coefficients :]
+    assert np.abs(gradient[potential.n_radial_coefficients :] * linear).max() < 1e-9
+
+
+def test_fit_is_better_than_that_of_mlp(training_set, held_out):
+    # mlp: 75 + 100 iterations gave a loss of 0.01464, held-out errors of 1.524 meV/atom and 0.1285 eV/Å.
+    result = train(template(), training_set, TrainingSettings(iteration_limit=100))
+    report = check_errors(result.potential, held_out)
+    assert result.loss < 0.01464
+    assert report.energy_per_atom.root_mean_square < 1.524e-3
+    assert report.forces.root_mean_square < 0.1285
+
+
+def test_loss_never_rises_and_the_seed_decides(training_set):
+    losses: list[list[float]] = [[], [], []]
+    for run, seed in enumerate((3, 3, 4)):
+        settings = TrainingSettings(iteration_limit=5, pretraining_iterations=10, seed=seed)
+        train(template(6), training_set[:3], settings, on_step=lambda step, run=run: losses[run].append(step.loss))
+    assert losses[0] == losses[1] != losses[2]
+    assert all(after <= before for before, after in pairwise(losses[0]))
+
+
+def test_a_grown_set_needs_fewer_iterations_than_a_new_start(training_set):
+    settings = TrainingSettings(iteration_limit=20)
+    from_scratch: list[float] = []
+    result = train(template(), training_set[:12], settings, on_step=lambda step: from_scratch.append(step.loss))
+    before = train(template(), training_set[:10], settings).potential
+    warm: list[float] = []
+    train(before, training_set[:12], settings, on_step=lambda step: warm.append(step.loss))
+    reached = next(index for index, value in enumerate(warm) if value <= result.loss)
+    assert reached < len(from_scratch) / 4
+
+
+def test_a_trained_potential_goes_on_where_it_was(training_set):
+    first = train(template(), training_set[:6], TrainingSettings(iteration_limit=20))
+    steps: list[float] = []
+    settings = TrainingSettings(iteration_limit=1)
+    train(first.potential, training_set[:6], settings, on_step=lambda step: steps.append(step.loss))
+    # The radial functions are normalised again, which takes their penalty away.
+    assert steps[0] == pytest.approx(first.loss, rel=2e-3)
+
+
+def test_moving_min_dist_does_not_change_the_functions(training_set):
+    potential = Potential.read(LI2S / "level08.almtp")
+    moved = Potential.read(LI2S / "level08.almtp")
+    moved.min_dist = 1.3
+    moved.radial_coeffs = moved_radial_coeffs(potential.radial_coeffs, potential.min_dist, 1.3, potential.max_dist)
+    atoms = Loss(training_set[:2], potential.max_dist, LossWeights()).atoms
+    before, after = atoms.evaluate(potential), atoms.evaluate(moved)
+    np.testing.assert_allclose(before.energies, after.energies, rtol=1e-11)
+    np.testing.assert_allclose(before.forces, after.forces, atol=1e-10)
+
+
+def test_new_species_are_added(training_set):
+    potential = train(template(), training_set[:4], TrainingSettings(iteration_limit=5)).potential
+    changed = training_set[0]
+    types = changed.types.copy()
+    types[:4] = 2
+    extra = Configuration(types, changed.positions, changed.cell, energy=changed.energy, forces=changed.forces)
+    grown = train(potential, [*training_set[:4], extra], TrainingSettings(iteration_limit=5)).potential
+    assert grown.species_types == [0, 1, 2]
+    assert np.isfinite(grown.coefficients).all()
+
+
+def test_min_dist_is_just_below_the_smallest_distance(training_set):
+    trained = train(template(), training_set, TrainingSettings(iteration_limit=1, pretraining_iterations=0)).potential
+    # "Minimal interatomic distance in the training set is 1.51183" says the log of mlp.
+    assert trained.min_dist == pytest.approx(0.99 * 1.51183, abs=1e-5)
+    kept = train(
+        template(),
+        training_set[:2],
+        TrainingSettings(iteration_limit=1, pretraining_iterations=0, update_min_dist=False),
+    ).potential
+    assert kept.min_dist == 2.0
+
+
+def test_it_stops_when_little_is_gained(training_set):
+    result = train(template(6), training_set[:2], TrainingSettings(iteration_limit=1000, tolerance=10.0))
+    assert result.iterations == 50
+    assert "fell by less than" in result.reason
+
+
+def test_sets_without_labels_are_refused(training_set):
+    bare = Configuration(training_set[0].types, training_set[0].positions, training_set[0].cell)
+    with pytest.raises(UserInputError, match="no labels whose weight is above zero"):
+        train(template(), [bare], TrainingSettings())
+    with pytest.raises(UserInputError, match="is empty"):
+        train(template(), [], TrainingSettings())
+
+
+def test_a_species_that_the_set_lacks_is_refused(training_set):
+    potential = train(template(), training_set[:2], TrainingSettings(iteration_limit=1)).potential
+    kept = training_set[0].types == 0
+    lithium = Configuration(
+        training_set[0].types[kept], training_set[0].positions[kept], training_set[0].cell, energy=-1.0
+    )
+    with pytest.raises(UserInputError, match="species 1 do not occur"):
+        train(potential, [lithium], TrainingSettings())
+
+
+def rosenbrock(x: np.ndarray) -> tuple[float, np.ndarray]:
+    step, rest = x[1:] - x[:-1] ** 2, 1 - x[:-1]
+    gradient = np.zeros_like(x)
+    gradient[1:] += 200 * step
+    gradient[:-1] += -400 * step * x[:-1] - 2 * rest
+    return float(np.sum(100 * step**2 + rest**2)), gradient
+
+
+def test_minimiser_finds_a_known_minimum():
+    search = Lbfgs(rosenbrock, np.full(6, -0.5))
+    while search.iterate():
+        assert search.value <= 1e6
+    np.testing.assert_allclose(search.point, 1.0, atol=1e-6)
+
+
+def test_minimiser_steps_back_from_infinity():
+    def barrier(x: np.ndarray) -> tuple[float, np.ndarray]:
+        if x[0] <= 0:
+            return np.inf, np.full(1, np.nan)
+        return float(x[0] - np.log(x[0])), 1 - 1 / x
+
+    search = Lbfgs(barrier, np.array([50.0]), first_step=2.0)
+    while search.iterate():
+        pass
+    assert search.point[0] == pytest.approx(1.0, abs=1e-6)
