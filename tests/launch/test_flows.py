@@ -7,7 +7,7 @@ from small_project import QuietObserver, add_test_flow, inputs, settings
 
 from interfaceflow.core.errors import UserInputError
 from interfaceflow.core.progress import progress_reporter
-from interfaceflow.flows.category import with_category
+from interfaceflow.jobs.wiring import wire
 from interfaceflow.launch.flows import choose_flow
 from interfaceflow.launch.jobs_of_flow import read_flow
 from interfaceflow.launch.progress_file import RecordedProgress, read_progress
@@ -45,7 +45,7 @@ def test_a_record_without_a_flow_is_forgotten(backend, monkeypatch):
 
 
 def test_a_category_is_kept_and_does_not_keep_a_job_from_running(backend):
-    record = add_test_flow(backend, Flow([with_category(nap(1), "gpu")]))
+    record = add_test_flow(backend, Flow([wire(nap(1), "nap", "gpu")]))
     (job,) = run_jobs(backend, record.flow_uuid, QuietObserver()).state.jobs.values()
     assert (job.category, job.state) == ("gpu", "COMPLETED")
 
