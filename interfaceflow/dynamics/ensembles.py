@@ -13,7 +13,7 @@ Barostat = Literal["none", "normal", "isotropic"]
 _LANGEVIN_DAMPING_PS: Final = 0.1
 _NOSE_HOOVER_DAMPING_STEPS: Final = 100
 _PRESSURE_DAMPING_PS: Final = 1.0
-_DRAG: Final = 1.0
+_DRAG: Final = 10.0
 _LARGEST_SEED: Final = 900_000_000
 
 
@@ -69,7 +69,7 @@ def two_phase_line(temperature_K: float, timestep_fs: float) -> str:
         Time step [fs].
     """
     damping = _PRESSURE_DAMPING_PS
-    pressure = f"x 0 0 {damping} y 0 0 {damping} z 0 0 {damping} couple xy flip no fixedpoint 0 0 0"
+    pressure = f"x 0 0 {damping} y 0 0 {damping} z 0 0 {damping} couple xy flip no fixedpoint 0 0 0 drag {_DRAG}"
     return f"fix hold all npt {_heat_bath(temperature_K, timestep_fs)} {pressure}"
 
 

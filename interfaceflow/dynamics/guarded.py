@@ -35,6 +35,7 @@ from interfaceflow.dynamics.thermo import read_thermo
 from interfaceflow.dynamics.velocities import draw_velocities
 
 _N_STORED: Final = 200
+_USUAL_VOLUMES: Final = (0.85, 1.25)
 _BYTES_PER_ATOM: Final = 120
 
 
@@ -89,11 +90,13 @@ class GuardedRun:
     largest_grade
         Largest extrapolation grade seen.
     candidates
-        Frames above the select threshold in order of time, thinned; the breaking frame is the last.
+        Frames above the select threshold, or on the way to evaporating or collapsing, in order of time, thinned; the
+        breaking frame is the last.
     breaking
         The frame that stopped it.
     last_safe
-        Last stored frame below the select threshold, with velocities; the start where there was none.
+        Last stored frame below the select threshold and of usual volume, with velocities; the start where there was
+        none.
     record
         The grade over time.
     """
@@ -182,8 +185,12 @@ def _collect(start: Atoms, settings: GuardedSettings, folder: Path, frame: Lammp
     """Read what the run left; ``lost`` is the error of a run whose atoms flew apart."""
     record = read_guard_record(folder, "guarded")
     breaking = read_breaking_frame(folder, "guarded", start, frame)
-    candidates = _read_whole(folder / "candidates.dump", start, frame)
-    safe = _read_whole(folder / "safe.dump", start, frame)
+    below = _read_whole(folder / "safe.dump", start, frame)
+    safe = [snapshot for snapshot in below if _has_usual_volume(snapshot, start)]
+    swollen = [snapshot for snapshot in below if not _has_usual_volume(snapshot, start)]
+    candidates = sorted(
+        [*_read_whole(folder / "candidates.dump", start, frame), *swollen], key=lambda snapshot: snapshot.step
+    )
     if breaking is not None:
         candidates = [snapshot for snapshot in candidates if snapshot.step < breaking.step]
         candidates = [*_thin(candidates, settings.max_candidates - 1), breaking]
@@ -202,6 +209,11 @@ def _collect(start: Atoms, settings: GuardedSettings, folder: Path, frame: Lammp
         last_safe=safe[-1] if safe else Snapshot(0, start, None),
         record=record,
     )
+
+
+def _has_usual_volume(snapshot: Snapshot, start: Atoms) -> bool:
+    low, high = _USUAL_VOLUMES
+    return bool(low < snapshot.atoms.get_volume() / start.get_volume() < high)
 
 
 def _read_whole(dump: Path, start: Atoms, frame: LammpsFrame) -> list[Snapshot]:

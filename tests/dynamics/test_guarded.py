@@ -79,6 +79,8 @@ def test_cell_that_evaporates_breaks_the_run(labelled, lj_with_grade, tmp_path):
     growth = run.breaking.atoms.get_volume() / labelled.get_volume()
     assert run.broke and growth >= 1.4
     assert f"the cell went to {growth:.2f} of its volume" in run.reason
+    assert run.last_safe.atoms.get_volume() < 1.25 * labelled.get_volume() < run.candidates[0].atoms.get_volume()
+    assert len(run.candidates) > 1
 
 
 @pytest.mark.parametrize(("barostat", "free"), [("none", ()), ("normal", (2,)), ("isotropic", (0, 1, 2))])

@@ -91,7 +91,7 @@ def shortest_distance(atoms):
 def test_run_ends_early_when_it_is_decided(crystal, model, tmp_path):
     long = build_long_cell(crystal, 216)
     half, _ = prepare_half_molten(long, model, warm_K=70.0, hot_K=130.0, folder=tmp_path / "half")
-    run = run_coexistence(half, model, 110.0, 50.0, tmp_path / "hot")
+    run = run_coexistence(half, model, 120.0, 100.0, tmp_path / "hot")
     assert not run.grew and run.solid_fraction_end < 0.1
     assert not (tmp_path / "hot" / "piece_4.json").exists()
     boiling = run_coexistence(half, model, 400.0, 50.0, tmp_path / "boiling")
