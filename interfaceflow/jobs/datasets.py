@@ -139,7 +139,7 @@ def extend_dataset(
     UserInputError
         If the new labels are of another level of theory.
     """
-    old = read_dataset(dataset.training.path(), dataset.held_out.path())
+    old = load_dataset(dataset)
     new = extend_training(old, labelled)
     path = workspace.path(TRAINING_FILE)
     write_labelled(new.training, path)

@@ -8,7 +8,6 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from ase import Atoms
-from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
 from interfaceflow.core.errors import CalculationError, UserInputError
@@ -128,7 +127,7 @@ def relax_configuration(task: RelaxationTask) -> Relaxation:
     UserInputError
         As `check_relaxation`.
     CalculationError
-        If forces or energy become infinite or undefined, or the cell collapses.
+        If forces or energy become infinite or undefined.
     """
     check_relaxation(task)
     atoms = task.atoms.copy()
@@ -199,11 +198,3 @@ def _rotate(atoms: Atoms, rotation: NDArray[np.float64]) -> None:
     """Rotate cell and positions."""
     atoms.set_cell(atoms.cell.array @ rotation.T, scale_atoms=False)
     atoms.positions = atoms.positions @ rotation.T
-
-
-def normal_stress_eV_A3(label: LabelledConfiguration) -> float:
-    """Return the stress along the normal of the first two cell vectors, n.s.n, eV/Å3, tension positive."""
-    if label.stress_eV_A3 is None:
-        raise CalculationError(f"{label.source}: the engine gave no stress")
-    normal = _rotation_to_z(label.atoms)[2]
-    return float(normal @ voigt_6_to_full_3x3_stress(label.stress_eV_A3) @ normal)
