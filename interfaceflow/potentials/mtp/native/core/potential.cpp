@@ -90,6 +90,28 @@ void read_radial_coefficients(Scanner& in, Potential& p) {
     }
 }
 
+void read_moments(Scanner& in, Potential& p) {
+  key(in, "alpha_moments_count");
+  p.alpha_moments_count = static_cast<int>(in.integer("alpha_moments_count", 1, most_moments));
+  key(in, "alpha_index_basic_count");
+  p.alpha_index_basic.resize(checked_count(in, "alpha_index_basic_count", 1, most_moments, 9));
+  key(in, "alpha_index_basic");
+  read_quadruples(in, p.alpha_index_basic, "alpha_index_basic");
+  key(in, "alpha_index_times_count");
+  p.alpha_index_times.resize(checked_count(in, "alpha_index_times_count", 0, most_moments, 9));
+  key(in, "alpha_index_times");
+  read_quadruples(in, p.alpha_index_times, "alpha_index_times");
+  key(in, "alpha_scalar_moments");
+  p.alpha_moment_mapping.resize(checked_count(in, "alpha_scalar_moments", 1, most_moments, 2));
+  key(in, "alpha_moment_mapping");
+  in.expect("{", "alpha_moment_mapping");
+  for (std::size_t i = 0; i < p.alpha_moment_mapping.size(); ++i) {
+    if (i > 0) in.expect(",", "alpha_moment_mapping");
+    p.alpha_moment_mapping[i] = static_cast<int>(in.integer("alpha_moment_mapping", 0, most_moments));
+  }
+  in.expect("}", "alpha_moment_mapping");
+}
+
 Selection read_selection(Scanner& in, std::size_t n) {
   Selection s;
   in.expect("#MVS_v1.1", "the active set");
@@ -272,7 +294,6 @@ Potential Potential::parse(std::string_view content, const std::string& file) {
     p.tag = in.rest_of_line();
   }
   read_basis(in, p);
-  std::vector<double> radial;
   bool has_radial = false;
   if (in.peek() == "radial_coeffs") {
     in.expect("radial_coeffs", "radial_coeffs");
@@ -283,26 +304,7 @@ Potential Potential::parse(std::string_view content, const std::string& file) {
       read_radial_coefficients(in, p);
     }
   }
-  key(in, "alpha_moments_count");
-  p.alpha_moments_count = static_cast<int>(in.integer("alpha_moments_count", 1, most_moments));
-  key(in, "alpha_index_basic_count");
-  p.alpha_index_basic.resize(checked_count(in, "alpha_index_basic_count", 1, most_moments, 9));
-  key(in, "alpha_index_basic");
-  read_quadruples(in, p.alpha_index_basic, "alpha_index_basic");
-  key(in, "alpha_index_times_count");
-  p.alpha_index_times.resize(checked_count(in, "alpha_index_times_count", 0, most_moments, 9));
-  key(in, "alpha_index_times");
-  read_quadruples(in, p.alpha_index_times, "alpha_index_times");
-  key(in, "alpha_scalar_moments");
-  p.alpha_moment_mapping.resize(checked_count(in, "alpha_scalar_moments", 1, most_moments, 2));
-  key(in, "alpha_moment_mapping");
-  in.expect("{", "alpha_moment_mapping");
-  for (std::size_t i = 0; i < p.alpha_moment_mapping.size(); ++i) {
-    if (i > 0) in.expect(",", "alpha_moment_mapping");
-    p.alpha_moment_mapping[i] = static_cast<int>(in.integer("alpha_moment_mapping", 0, most_moments));
-  }
-  in.expect("}", "alpha_moment_mapping");
-
+  read_moments(in, p);
   p.coefficients.resize(p.n_coefficients(), 0.0);
   if (in.peek() == "species_coeffs") {
     key(in, "species_coeffs");

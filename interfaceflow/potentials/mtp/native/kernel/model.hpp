@@ -24,6 +24,11 @@ class Model {
   std::vector<int> coefficients_of(int central) const;
 
  private:
+  // Both also enter their arrays into the view. `order` sorts basic moments by radial function, `place` is where each
+  // moment of the potential is in that order.
+  void arrange_basic_moments(const Potential& potential, const std::vector<int>& order);
+  void arrange_contractions(const Potential& potential, const std::vector<int>& place);
+
   ModelView view_{};
   std::vector<double> coefficients_, scalar_coefficient_, factor_;
   std::vector<int> parent_, axis_, basic_begin_, monomial_of_, use_begin_, use_function_, use_basic_;
