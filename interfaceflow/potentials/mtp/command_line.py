@@ -178,3 +178,7 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value) or "none"
+
+
+THREADS = integer("threads", 1, "threads to use; results do not depend on it.", low=1, high=1024)
+LOG = text("log", "stdout", "file for the log; stdout, stderr or none.")
