@@ -123,15 +123,11 @@ def estimate_diffusivity(
         return describe(limit, f"too few hops: {hops:.1f} effective hops, 13 are needed")
     if len(atoms) < _MIN_ATOMS:
         return describe(limit, f"too few atoms: {len(atoms)}, while {_MIN_ATOMS} are needed to see their scatter")
-    slope = _fit_slope(
-        squared[window],
-        msd.lags[window],
-        msd.n_frames,
-        dimensions=dimensions,
-        frame_interval_ps=frame_interval_ps,
-    )
+    lags = msd.lags[window]
+    covariance = brownian_covariance(lags, msd.n_frames)
+    slope = _fit_slope(squared[window], lags, covariance, dimensions=dimensions, frame_interval_ps=frame_interval_ps)
     upper = _upper_limit(slope, settings.confidence, limit)
-    if _has_plateau(squared[window], msd.lags[window], msd.n_frames, settings.confidence):
+    if _has_plateau(squared[window], lags, covariance, settings.confidence):
         return describe(upper, "plateau: in the second part of the window the MSD grows no more, or far less")
     if slope.value <= _normal_quantile(settings.confidence) * slope.error:
         return describe(upper, "plateau: the MSD's growth cannot be told from zero")
@@ -172,37 +168,41 @@ def _limit_of_few_hops(hops: float, within_ps: float, coordinates: int, settings
 
 
 def _fit_slope(
-    squared: NDArray[np.float64], lags: NDArray[np.intp], n_frames: int, *, dimensions: int, frame_interval_ps: float
+    squared: NDArray[np.float64],
+    lags: NDArray[np.intp],
+    covariance: NDArray[np.float64],
+    *,
+    dimensions: int,
+    frame_interval_ps: float,
 ) -> _Slope:
     """Fit the slope; its error is the scatter among atoms, and at least that of so many Brownian coordinates."""
-    weights = slope_weights(lags, n_frames)
+    weights = slope_weights(lags, covariance)
     per_atom = (weights @ squared) / (2 * dimensions * frame_interval_ps)
     value = float(per_atom.mean())
-    brownian_share = weights @ brownian_covariance(lags, n_frames) @ weights / (dimensions * len(per_atom))
+    brownian_share = float(weights @ covariance @ weights) / (dimensions * len(per_atom))
     scatter = float(per_atom.std(ddof=1) / np.sqrt(len(per_atom)))
     return _Slope(value, max(scatter, abs(value) * float(np.sqrt(brownian_share))))
 
 
-def slope_weights(lags: NDArray[np.intp], n_frames: int) -> NDArray[np.float64]:
+def slope_weights(lags: NDArray[np.intp], covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the weights whose product with the MSD is the generalised least-squares slope per frame.
 
     Parameters
     ----------
     lags
         Lags of the fit, in frames, shape (n_lags,).
-    n_frames
-        Frames of the run.
+    covariance
+        Covariance between these lags, in any unit, shape (n_lags, n_lags).
 
     Returns
     -------
     ndarray, shape (n_lags,)
         Their sum is zero, and their product with the lags one.
     """
-    covariance = brownian_covariance(lags, n_frames)
     diagonal = np.diag(np.diag(covariance))
-    covariance = (1 - _UNCORRELATED_SHARE) * covariance + _UNCORRELATED_SHARE * diagonal
+    mixed = (1 - _UNCORRELATED_SHARE) * covariance + _UNCORRELATED_SHARE * diagonal
     design = np.column_stack([np.ones(len(lags)), lags])
-    weighted = np.linalg.solve(covariance, design)
+    weighted = np.linalg.solve(mixed, design)
     slope: NDArray[np.float64] = np.linalg.solve(design.T @ weighted, weighted.T)[1]
     return slope
 
@@ -237,15 +237,18 @@ def brownian_covariance(lags: NDArray[np.intp], n_frames: int) -> NDArray[np.flo
     return covariance
 
 
-def _has_plateau(squared: NDArray[np.float64], lags: NDArray[np.intp], n_frames: int, confidence: float) -> bool:
+def _has_plateau(
+    squared: NDArray[np.float64], lags: NDArray[np.intp], covariance: NDArray[np.float64], confidence: float
+) -> bool:
     """Tell whether the second part of the window grows no more, or significantly less than half as fast as the first.
 
     The parts meet at the geometric middle of the window.
     """
     middle = int(np.argmin(np.abs(lags - np.sqrt(lags[0] * lags[-1]))))
     middle = min(max(middle, 1), len(lags) - 2)
-    early = slope_weights(lags[: middle + 1], n_frames) @ squared[: middle + 1]
-    late = slope_weights(lags[middle:], n_frames) @ squared[middle:]
+    first, second = slice(None, middle + 1), slice(middle, None)
+    early = slope_weights(lags[first], covariance[first, first]) @ squared[first]
+    late = slope_weights(lags[second], covariance[second, second]) @ squared[second]
     grows = late.mean() > _normal_quantile(confidence) * late.std(ddof=1) / np.sqrt(len(late))
     excess = late - 0.5 * early
     bends = excess.mean() < -_PLATEAU_SIGNIFICANCE * excess.std(ddof=1) / np.sqrt(len(excess))

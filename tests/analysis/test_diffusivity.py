@@ -27,7 +27,7 @@ def test_variance_of_one_step_is_that_of_independent_steps() -> None:
 
 def test_weights_give_the_slope_of_a_line_whatever_its_intercept() -> None:
     lags = np.array([10, 12, 14, 18, 24, 30])
-    weights = slope_weights(lags, 60)
+    weights = slope_weights(lags, brownian_covariance(lags, 60))
     assert weights @ (7.0 + 0.3 * lags) == pytest.approx(0.3)
     assert weights.sum() == pytest.approx(0, abs=1e-12)
 
