@@ -194,7 +194,7 @@ END_CFG
         (" fz", "", "some of fx, fy, fz but not all"),
         ("-1.5", "nan", "Energy is 'nan', not a finite number"),
         (" xy\n", "\n", "needs the components xx, yy, zz, yz, xz, xy"),
-        (" Energy", " Enery", "unknown field 'Enery'"),
+        (" Energy", " Heat", "unknown field 'Heat'"),
         ("BEGIN_CFG", "BEGIN", "expected 'BEGIN_CFG' in a configuration"),
     ],
 )
