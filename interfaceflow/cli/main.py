@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import traceback
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -17,20 +19,41 @@ from interfaceflow.cli.rerun import rerun
 from interfaceflow.cli.run import run
 from interfaceflow.cli.status import status
 from interfaceflow.core.errors import InterfaceflowError
+from interfaceflow.core.files import PROJECT_ROOT_VARIABLE
 
 app = typer.Typer(
-    help="From two crystals to a transport verdict: does lithium cross the interface, and does it hold?",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def show_version(asked: bool) -> None:
+    """Print the version and stop, where that is asked for."""
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"interfaceflow {version('interfaceflow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    """Tell from two crystals whether lithium crosses their interface, and whether it holds."""
+
+
 for command in (run, status, rerun, query, report, doctor, init):
     app.command()(command)
 
 
 def main() -> None:
     """Run a command; exit code 0, 1 where a calculation failed, 2 for wrong input, 130 after an interrupt."""
+    os.environ[PROJECT_ROOT_VARIABLE] = str(Path.cwd())
     sys.exit(run_command(sys.argv[1:]))
 
 

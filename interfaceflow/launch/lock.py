@@ -44,9 +44,27 @@ def project_lock(folder: Path) -> Iterator[None]:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(holder).encode(), 0)
         yield
+        os.ftruncate(descriptor, 0)
     finally:
         _held.discard(descriptor)
         os.close(descriptor)
+
+
+def is_in_use(folder: Path) -> bool:
+    """Tell whether the process that took the project last still lives; where it is another machine's, it may.
+
+    Parameters
+    ----------
+    folder
+        The project's ``.interfaceflow`` folder.
+    """
+    import psutil
+
+    try:
+        holder = json.loads((folder / "lock").read_text())
+        return bool(holder["host"] != host_name() or psutil.pid_exists(holder["pid"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def network_filesystem(folder: Path) -> str | None:

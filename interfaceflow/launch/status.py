@@ -7,6 +7,7 @@ from pathlib import Path
 
 from interfaceflow.launch.backend import look_at_project
 from interfaceflow.launch.jobs_of_flow import FlowState, JobState, read_flow
+from interfaceflow.launch.lock import is_in_use
 from interfaceflow.launch.progress_file import StepProgress, format_duration, read_progress
 from interfaceflow.store.records import FlowRecord
 
@@ -25,12 +26,15 @@ class FlowStatus:
         The step of the running job.
     seconds_before
         How long jobs of each name took in this project so far, s.
+    is_abandoned
+        Whether a job is marked as running though the process that ran it is gone.
     """
 
     record: FlowRecord
     state: FlowState
     progress: StepProgress | None
     seconds_before: dict[str, float]
+    is_abandoned: bool
 
     def table(self) -> list[tuple[str, ...]]:
         """Return one row for each job: uuid, name, state, launches, time, progress."""
@@ -41,6 +45,8 @@ class FlowStatus:
         jobs = self.state.shown_jobs
         waiting = [job for job in jobs if job.state in ("WAITING", "READY")]
         text = f"{self.state.n_shown_done} of {len(jobs)} jobs known so far are done"
+        if self.is_abandoned:
+            return f"{text}; the run was stopped, go on with: interfaceflow run {self.record.config_path}"
         if not waiting and not self.state.in_state("RUNNING"):
             return text
         known = [self.seconds_before[job.name] for job in waiting if job.name in self.seconds_before]
@@ -90,4 +96,5 @@ def flow_status(root: Path, flow: str | None = None) -> FlowStatus:
     for earlier in backend.store.list_flows():
         for job in read_flow(backend, earlier.flow_uuid).in_state("COMPLETED"):
             before[job.name] = job.wall_time_s or 0.0
-    return FlowStatus(record, state, progress, before)
+    abandoned = bool(state.in_state("RUNNING")) and not is_in_use(backend.folder)
+    return FlowStatus(record, state, progress, before, abandoned)

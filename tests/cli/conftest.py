@@ -1,4 +1,3 @@
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,9 +6,6 @@ import pytest
 from interfaceflow.cli.main import run_command
 from interfaceflow.core.files import PROJECT_ROOT_VARIABLE
 from interfaceflow.launch import run
-
-for room in ("launch", "store"):  # the small jobs of those rooms' tests
-    sys.path.insert(0, str(Path(__file__).parent.parent / room))
 
 SMOKE = Path(__file__).parent.parent.parent / "configs" / "recipes" / "decomposition_interfaces" / "smoke.yaml"
 

@@ -15,6 +15,7 @@ from sleepy_jobs import traces
 
 from interfaceflow.launch.backend import look_at_project
 from interfaceflow.launch.jobs_of_flow import read_flow
+from interfaceflow.launch.status import flow_status
 
 SCRIPT = Path(__file__).parent / "run_small_flow.py"
 
@@ -62,7 +63,7 @@ def test_kills_at_random_moments_lose_and_repeat_nothing(tmp_path):
 
     finished: dict[tuple[str, int], int] = {}
     runs_when_finished: dict[str, int] = {}
-    for _ in range(int(os.environ.get("N_KILLS", "4"))):
+    for _ in range(int(os.environ.get("N_KILLS", "3"))):
         process = start(killed, "loop")
         while not (killed / "runs.log").exists() and process.poll() is None:
             time.sleep(0.01)
@@ -107,9 +108,11 @@ def test_what_a_killed_run_left_behind_is_stopped_by_the_next(tmp_path):
     assert second.returncode == 2
     assert f"in use by process {process.pid}" in second.stderr
     child = psutil.Process(int((tmp_path / "child.pid").read_text()))
+    assert not flow_status(tmp_path).is_abandoned
     process.kill()
     process.wait()
     assert child.is_running()
+    assert "the run was stopped, go on with: interfaceflow run" in flow_status(tmp_path).summary()
     (tmp_path / "owner.pid").unlink()
 
     again = start(tmp_path, "interrupt")
