@@ -157,6 +157,7 @@ class Chain:
             wall_time_s=time.monotonic() - started,
         )
         write_atomically(self._record_path(stage), record.model_dump_json())
+        self.progress.note(_describe(stage.name, record, self.timestep_fs))
         return record
 
     def breaking_snapshot(self, stage: Stage) -> Snapshot | None:
@@ -182,3 +183,12 @@ class Chain:
 
     def _record_path(self, stage: Stage) -> Path:
         return self.folder / f"{stage.name}.json"
+
+
+def _describe(name: str, record: StageRecord, timestep_fs: float) -> str:
+    """Return what a user wants to know of a stage: length, rate, grade, and what stopped it."""
+    length_ps = record.n_steps * timestep_fs / 1000.0
+    rate = 86.4 * length_ps / record.wall_time_s  # ns a day
+    grade = f"largest grade {record.largest_grade:.2f}"
+    stopped = f"; {record.reason}" if record.reason else ""
+    return f"{name}: {length_ps:g} ps at {rate:.1f} ns/day, {grade}{stopped}"
