@@ -27,7 +27,7 @@ class DiffusivityEstimate(BaseModel):
     upper_cm2_s: float = quantity("cm2/s", "Upper end of the interval, or the upper limit", ge=0)
     confidence: float = quantity("1", "Coverage of the interval", gt=0, lt=1)
     effective_hops: float = quantity(
-        "1", "N_eff of doi:10.1038/s41524-018-0074-y: largest total MSD / hop length^2", ge=0
+        "1", "N_eff of doi:10.1038/s41524-018-0074-y: total MSD at the end of the fit window / hop length^2", ge=0
     )
     empirical_relative_error: float | None = Field(
         default=None, description="RSD = 3.43/sqrt(N_eff) + 0.04 of doi:10.1038/s41524-018-0074-y, shown beside [1]"
