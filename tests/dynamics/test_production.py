@@ -1,6 +1,7 @@
 """Production runs: stages, segments, going on after a kill, and what the guard does."""
 
 import json
+import pickle
 import signal
 import subprocess
 import sys
@@ -124,9 +125,8 @@ def test_frames_closer_than_a_step_are_refused(labelled, lj, tmp_path):
 
 
 _OWNER = """
-import pickle, sys
+import pickle
 from pathlib import Path
-sys.path.insert(0, {tests!r})
 from interfaceflow.dynamics.production import run_production_md
 folder = Path({folder!r})
 run_production_md(*pickle.loads((folder / "task.pickle").read_bytes()), folder)
@@ -134,11 +134,9 @@ run_production_md(*pickle.loads((folder / "task.pickle").read_bytes()), folder)
 
 
 def test_killed_run_goes_on_from_its_last_whole_segment(labelled, lj_with_grade, tmp_path):
-    import pickle
-
     long = plan(n_ranks=2, production_ps=20.0, segment_ps=4.0)
     (tmp_path / "task.pickle").write_bytes(pickle.dumps((labelled, lj_with_grade, long)))
-    code = _OWNER.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    code = _OWNER.format(folder=str(tmp_path))
     owner = subprocess.Popen([sys.executable, "-c", code])
     wait_for(lambda: (tmp_path / "segment_001.dcd").is_file(), owner)
     owner.send_signal(signal.SIGKILL)
