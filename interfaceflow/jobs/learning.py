@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from jobflow.core.job import Response, job
 
 from interfaceflow.active_learning.candidates import choose_largest_grades
 from interfaceflow.active_learning.stopping import decide_status
+from interfaceflow.core.child_process import run_side_by_side
 from interfaceflow.core.files import FileRef
 from interfaceflow.core.formats.labelled_file import read_labelled, write_labelled
 from interfaceflow.core.formats.structure_file import read_structures, write_structures
@@ -310,8 +311,9 @@ def _run_all(
         atoms = load_structure(start.structure)
         return run_guarded_md(atoms, pair_style, settings_of(start), own_folder, seed=seed, progress=progress)
 
-    with ThreadPoolExecutor(plan.reference.n_workers) as pool:
-        return list(pool.map(run, range(len(starts)), starts))
+    return run_side_by_side(
+        [partial(run, number, start) for number, start in enumerate(starts)], plan.reference.n_workers
+    )
 
 
 def _store_frames(frames: list[Atoms], path: Path) -> FileRef | None:
