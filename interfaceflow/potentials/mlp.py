@@ -251,7 +251,7 @@ class Mlp:
         for path in arguments[:-1] if command in ("select_add", "calculate_grade") else arguments:
             if not path.is_file():
                 raise DataFileError(f"{path}: no such file (needed by '{command}')")
-        log.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(log.parent)
         words = [*self.executable.command, command, *(str(path.resolve()) for path in arguments)]
         words += [f"--{name}={value}" for name, value in options.items()]
         if self.is_built_in:
@@ -380,10 +380,19 @@ def _last_line(text: str) -> str:
     return lines[-1] if lines else ""
 
 
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UserInputError(f"{path}: cannot be made: {problem.strerror}; choose another place") from problem
+    if not os.access(path, os.W_OK):
+        raise UserInputError(f"{path}: cannot be written to; choose another place, or change its permissions")
+
+
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
     """Yield a path beside ``path`` to write to; it takes the place of ``path`` when nothing was raised."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     part = path.resolve().with_name(f".{path.name}.part{path.suffix}")
     part.unlink(missing_ok=True)
     try:

@@ -164,6 +164,15 @@ def test_numbers_that_are_not_finite_are_not_written(tmp_path):
     assert (tmp_path / "out.cfg").read_text() == "old"
 
 
+def test_a_place_that_cannot_be_written_to_is_refused(tmp_path):
+    with pytest.raises(UserInputError, match=r"nowhere/out\.cfg: cannot be written"):
+        write_configurations(tmp_path / "nowhere" / "out.cfg", [])
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserInputError, match="cannot be written"):
+        write_configurations(tmp_path / "folder", [])
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
 def test_unknown_species_are_refused():
     with pytest.raises(UserInputError, match=r"does not know S: its species are Li, Cl"):
         Configuration.from_atoms(Atoms("LiS"), ["Li", "Cl"])

@@ -115,6 +115,14 @@ def test_a_missing_input_is_named(tmp_path):
         Mlp().train(LI2S / "level08.almtp", tmp_path / "none.cfg", save_to=tmp_path / "x", log=tmp_path / "log.txt")
 
 
+def test_a_place_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserInputError, match="file/folder: cannot be made"):
+        Mlp().check_errors(
+            LI2S / "level08.almtp", LI2S / "test.cfg", report=tmp_path / "file" / "folder" / "x", log=tmp_path / "log"
+        )
+
+
 # --- which executable -------------------------------------------------------------------------------------------
 
 

@@ -116,8 +116,8 @@ def test_help_is_printed(words, capsys):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("trian level08.almtp train.cfg", "Did you mean 'train'"),
-        ("help trian", "Did you mean 'train'"),
+        ("traine level08.almtp train.cfg", "Did you mean 'train'"),
+        ("help traine", "Did you mean 'train'"),
         ("train level08.almtp", "1 arguments given"),
         ("train level08.almtp train.cfg extra.cfg", "3 arguments given"),
         ("train level08.almtp train.cfg --energy_wieght=2", "Did you mean 'energy_weight'"),

@@ -9,6 +9,7 @@ along those.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import NoReturn, TextIO
@@ -299,7 +300,7 @@ def write_configurations(path: Path, configurations: Iterable[Configuration]) ->
     Raises
     ------
     UserInputError
-        If a number is not finite; nothing is written then.
+        If a number is not finite or the file cannot be written; what was there before is kept then.
     """
     temporary = path.with_name(f".{path.name}.part")
     count = 0
@@ -310,8 +311,11 @@ def write_configurations(path: Path, configurations: Iterable[Configuration]) ->
                 stream.write(format_configuration(configuration))
                 count += 1
         temporary.replace(path)
+    except OSError as problem:
+        raise UserInputError(f"{path}: cannot be written: {problem.strerror}; choose another place") from problem
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return count
 
 

@@ -37,7 +37,7 @@ class _TrainingReporter:
         self._log = log
         self._save_to = save_to
         self._settings = settings
-        self._started = self._saved = self._shown = time.monotonic()
+        self._created = self._started = self._saved = self._shown = time.monotonic()
         self._pretraining: bool | None = None
         self.last: TrainingStep | None = None
 
@@ -61,6 +61,11 @@ class _TrainingReporter:
         if self._log is not None:
             self._log.write(words + "\n")
             self._log.flush()
+
+    def finish(self) -> None:
+        """Leave the line of the time left, if there is one."""
+        if self._shown > self._created:
+            sys.stderr.write("\n")
 
     def _show_time_left(self, step: TrainingStep, elapsed: float) -> None:
         settings = self._settings
@@ -132,6 +137,7 @@ def _train(arguments: Sequence[str], values: Values) -> None:
                 write_output(save_to, reporter.last.potential.serialise())
                 say(f"interrupted; the potential so far is in {save_to}")
             raise
+        reporter.finish()
         reporter.line(f"training ended after {result.iterations} iterations: {result.reason}")
         trained = result.potential
         reporter.line(check_errors(trained, configurations, n_threads=settings.n_threads).text())
