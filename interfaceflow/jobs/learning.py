@@ -37,12 +37,14 @@ from interfaceflow.schemas.learning import (
     SelectionDoc,
 )
 from interfaceflow.schemas.learning_plan import LearningPlan
-from interfaceflow.schemas.structures import RelaxationDoc
+from interfaceflow.schemas.structures import RelaxationDoc, StructureFile
 from interfaceflow.structures.production import remove_vacancies
 
 # Seeds of a round's runs are this far apart, so that no two rounds share one.
 _SEEDS_PER_ROUND = 1000
 _LOOKS_AT_GRADE_EVERY = 5
+# Volumes, as shares of the cell at rest, that thermal expansion and melting explain.
+_SAFE_VOLUMES = (0.9, 1.15)
 
 
 @job
@@ -161,7 +163,9 @@ def _learn(
     jobs, output = [selected, labels, retrained], retrained.output
     if number + 1 < plan.learning.max_rounds:
         next_starts = [
-            start.model_copy(update={"structure": run.last_safe})
+            start.model_copy(
+                update={"going_on_from": run.last_safe if is_near(run.last_safe, start.structure) else None}
+            )
             for start, run in zip(starts, exploration.runs, strict=True)
         ]
         following = wire(
@@ -308,12 +312,22 @@ def _run_all(
         own_folder = folder / f"{number:02d}-{re.sub('[^A-Za-z0-9]+', '-', start.cell)}"
         own_folder.mkdir(exist_ok=True)
         seed = plan.seed + _SEEDS_PER_ROUND * (round_index + 1) + number
-        atoms = load_structure(start.structure)
+        atoms = load_structure(start.going_on_from or start.structure)
         return run_guarded_md(atoms, pair_style, settings_of(start), own_folder, seed=seed, progress=progress)
 
     return run_side_by_side(
         [partial(run, number, start) for number, start in enumerate(starts)], plan.reference.n_workers
     )
+
+
+def is_near(frame: StructureFile, start: StructureFile) -> bool:
+    """Tell whether a frame's volume is still that of the cell it came from.
+
+    A run goes on from its last safe frame. Round after round that would let a cell swell without end, a little each
+    time, so a frame that has left `_SAFE_VOLUMES` sends its run back to the beginning.
+    """
+    volume, origin = (abs(float(np.linalg.det(np.array(structure.cell_A)))) for structure in (frame, start))
+    return _SAFE_VOLUMES[0] < volume / origin < _SAFE_VOLUMES[1]
 
 
 def _store_frames(frames: list[Atoms], path: Path) -> FileRef | None:

@@ -51,7 +51,10 @@ class LearningStart(BaseModel):
 
     cell: str = Field(description="Which cell is run")
     temperature_K: float = quantity("K", "Temperature", gt=0)
-    structure: StructureFile = Field(description="Configuration to start from, with velocities if it goes on")
+    structure: StructureFile = Field(description="The cell, at rest")
+    going_on_from: StructureFile | None = Field(
+        default=None, description="Last safe frame of an earlier round, with velocities, to start from instead"
+    )
 
 
 class ExplorationDoc(Doc):
