@@ -93,8 +93,9 @@ def _crossing(transport: Sequence[TransportDoc]) -> Answer:
     question = "Does lithium get across?"
     if not transport:
         return Answer(question, "Not known yet", "open", ("No production run has been analysed.",))
+    with_solid_metal = [doc for doc in transport if doc.metal_is_solid]
     along_normal: dict[str, list[tuple[TransportDoc, DiffusivityEstimate]]] = {}
-    for doc in sorted(transport, key=lambda d: d.temperature_K):
+    for doc in sorted(with_solid_metal or transport, key=lambda d: d.temperature_K):
         for estimate in doc.estimates:
             if estimate.direction == "out-of-plane":
                 along_normal.setdefault(estimate.label, []).append((doc, estimate))
@@ -113,11 +114,17 @@ def _crossing(transport: Sequence[TransportDoc]) -> Answer:
                 f"{label}: no value at any temperature; at {doc.temperature_K:.0f} K D along the normal is "
                 f"{diffusivity(estimate)} cm²/s ({sure}; {(estimate.reason or '').split(':')[0]})."
             )
+    if not with_solid_metal:
+        evidence.append("The metal melted in every run, so this is not the interface of two solids.")
+    elif len(with_solid_metal) < len(transport):
+        evidence.append("Runs in which the metal melted are left out.")
     if any(doc.status == "extrapolated" for doc in transport):
         evidence.append("At least one run stopped early because it left what the potential knows.")
-    if along_normal and len(moving) == len(along_normal):
+    if along_normal and len(moving) == len(along_normal) and with_solid_metal:
         evidence.append("That is motion along the normal within each phase, not a count of crossings.")
         return Answer(question, "It moves along the normal in both phases", "good", tuple(evidence))
+    if moving and not with_solid_metal:
+        return Answer(question, "Not known: the metal melted", "open", tuple(evidence))
     if moving:
         return Answer(question, f"Seen to move in one phase only ({', '.join(moving)})", "open", tuple(evidence))
     return Answer(question, "Not seen within these run lengths", "open", tuple(evidence))

@@ -71,6 +71,17 @@ def test_run_that_left_known_ground_is_mentioned(demo: DemoFlow) -> None:
     assert any("left what the potential knows" in words for words in crossing.evidence)
 
 
+def test_a_molten_metal_gives_no_verdict_on_two_solids(demo: DemoFlow) -> None:
+    moving = _transport(demo, metal=True, binary=True)
+    molten = moving.model_copy(update={"metal_is_solid": False, "temperature_K": 400.0})
+    crossing, _ = answers(flow_results([("transport", molten)]))
+    assert (crossing.short, crossing.tone) == ("Not known: the metal melted", "open")
+    crossing, _ = answers(flow_results([("cold", moving), ("hot", molten)]))
+    assert crossing.tone == "good"
+    assert not any("400 K" in words for words in crossing.evidence)
+    assert "Runs in which the metal melted are left out." in crossing.evidence
+
+
 def test_nothing_is_claimed_without_results(demo: DemoFlow) -> None:
     assert [answer.short for answer in answers(flow_results([]))] == ["Not known yet", "Not known yet"]
     assert key_figures(flow_results([])) == []
