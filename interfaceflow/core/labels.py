@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 from ase import Atoms
 
 from interfaceflow.core.errors import DataFileError
@@ -51,10 +50,3 @@ def check_labels(atoms: Atoms, source: str) -> None:
             f"{source}: atoms carry no {', '.join(missing)} label; "
             "use the extended XYZ file that interfaceflow wrote, which keeps them"
         )
-
-
-def copy_labels(source: Atoms, target: Atoms) -> None:
-    """Copy the labels of ``source`` onto ``target``, atom by atom (same order, same number)."""
-    for name in (PHASE, REGION, ORIGIN_INDEX):
-        if name in source.arrays:
-            target.set_array(name, np.array(source.arrays[name]))

@@ -102,7 +102,7 @@ def explore(
     """
     workspace = Workspace()
     runs = _run_all(starts, potential, plan, round_index, workspace.folder)
-    candidates = [frame for run in runs for frame in (snapshot.atoms for snapshot in run.candidates)]
+    candidates = [snapshot.atoms for run in runs for snapshot in run.candidates]
     documents = tuple(
         LearningRunDoc(
             cell=start.cell,

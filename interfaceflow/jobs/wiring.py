@@ -20,8 +20,7 @@ def wire(job: Job, name: str, category: Category) -> Job:
     name
         What the user sees in status and report.
     category
-        Kind of resources; ``configs/machines/`` maps kinds to workers. It is the job's own: jobs that it creates while
-        it runs carry marks of their own.
+        Kind of resources. It is the job's own: jobs that it creates while it runs carry marks of their own.
 
     Returns
     -------

@@ -318,7 +318,6 @@ class _IterationWatcher:
     def __init__(self, log: Path, progress: Progress) -> None:
         self._log = log
         self._progress = progress
-        self._seen = 0
         self._offset = 0
         self._rest = ""
 

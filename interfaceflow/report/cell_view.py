@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 
+from interfaceflow.analysis.msd import plane_axes
 from interfaceflow.core.labels import PHASE, REGION
 
 LARGEST = (900.0, 480.0)
@@ -27,10 +28,7 @@ def side_view(atoms: Atoms, normal_axis: int, mobile_species: str) -> str:
         Element drawn in its phase's colour; the others are drawn as framework.
     """
     cell = np.asarray(atoms.cell)
-    first, second = (cell[i] for i in range(3) if i != normal_axis)
-    normal = np.cross(first, second) / np.linalg.norm(np.cross(first, second))
-    across = first / np.linalg.norm(first)
-    depth_axis = np.cross(normal, across)
+    across, depth_axis, normal = plane_axes(cell, normal_axis)
     positions = atoms.get_positions(wrap=True)
     along, up, depth = positions @ normal, positions @ across, positions @ depth_axis
     length = abs(float(cell[normal_axis] @ normal))

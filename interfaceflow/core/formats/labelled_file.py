@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
 
-from ase.io import read, write
+from ase.io import write
 
-from interfaceflow.core.errors import DataFileError
 from interfaceflow.core.files import write_atomically
+from interfaceflow.core.formats.structure_file import read_structures
 from interfaceflow.core.labelled import LabelledConfiguration
 
 
@@ -33,12 +33,6 @@ def read_labelled(path: Path) -> list[LabelledConfiguration]:
     DataFileError
         If the file is absent, empty, truncated, not extended XYZ, or a frame has no label.
     """
-    try:
-        frames = read(path, index=":", format="extxyz")
-    except FileNotFoundError:
-        raise DataFileError(f"{path}: no such file") from None
-    except Exception as error:
-        raise DataFileError(f"{path}: not a readable extended XYZ file ({error})") from error
-    if not frames:
-        raise DataFileError(f"{path}: holds no configuration")
-    return [LabelledConfiguration.from_atoms(atoms, f"{path}, frame {i}") for i, atoms in enumerate(frames)]
+    return [
+        LabelledConfiguration.from_atoms(atoms, f"{path}, frame {i}") for i, atoms in enumerate(read_structures(path))
+    ]
