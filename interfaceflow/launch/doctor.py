@@ -117,7 +117,8 @@ def _mpiexec() -> Finding:
 
     remedy = "pip install --force-reinstall mpich"
     try:
-        command = [str(mpiexec_path()), "-n", "2", sys.executable, "-S", "-c", "print(1)"]
+        # One write a rank: what two ranks print piecemeal may come out interleaved.
+        command = [str(mpiexec_path()), "-n", "2", sys.executable, "-S", "-c", "import os; os.write(1, b'1\\n')"]
         said = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     except (InterfaceflowError, OSError, subprocess.TimeoutExpired) as error:
         return Finding("mpiexec", "broken", str(error), remedy)
