@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from interfaceflow.core.durations import format_duration
 from interfaceflow.core.progress import LogProgress, progress_reporter, set_progress_reporter
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ class TextObserver:
 
     def job_ended(self, job: JobState, wall_time_s: float, error: str | None) -> None:
         """Say how it ended."""
-        from interfaceflow.launch.progress_file import format_duration
-
         if error is None:
             self.note(f"      {job.name}: done in {format_duration(wall_time_s)}")
         else:
@@ -74,8 +73,6 @@ class BarObserver:
 
     def job_ended(self, job: JobState, wall_time_s: float, error: str | None) -> None:
         """Leave a line about it above the bar."""
-        from interfaceflow.launch.progress_file import format_duration
-
         mark = "[green]✓[/green]" if error is None else "[red]✗[/red]"
         self._bars.console.print(f"{mark} {job.name}  [dim]{format_duration(wall_time_s)}[/dim]", highlight=False)
         if error is not None:

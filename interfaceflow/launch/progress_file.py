@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from interfaceflow.core.durations import format_duration
 from interfaceflow.core.progress import Progress
 
 _FILE = "progress.json"
@@ -110,21 +111,3 @@ def read_progress(folder: Path) -> StepProgress | None:
         return StepProgress(**json.loads((folder / _FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
-
-
-def format_duration(seconds: float) -> str:
-    """Write a time span as people say it.
-
-    Examples
-    --------
-    >>> format_duration(7.4), format_duration(200), format_duration(8000)
-    ('7.4 s', '3 min 20 s', '2 h 13 min')
-    """
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    total = round(seconds)
-    if total < 60:
-        return f"{total} s"
-    if total < 3600:
-        return f"{total // 60} min {total % 60} s"
-    return f"{total // 3600} h {total % 3600 // 60} min"

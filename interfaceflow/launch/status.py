@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from interfaceflow.core.durations import format_duration
 from interfaceflow.launch.backend import look_at_project
 from interfaceflow.launch.jobs_of_flow import FlowState, JobState, read_flow
 from interfaceflow.launch.lock import is_in_use
-from interfaceflow.launch.progress_file import StepProgress, format_duration, read_progress
+from interfaceflow.launch.progress_file import StepProgress, read_progress
 from interfaceflow.store.records import FlowRecord
 
 

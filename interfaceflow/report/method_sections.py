@@ -6,8 +6,9 @@ from html import escape
 
 import yaml
 
+from interfaceflow.core.durations import format_duration
 from interfaceflow.report import charts, html
-from interfaceflow.report.numbers import duration, significant
+from interfaceflow.report.numbers import significant
 from interfaceflow.report.sections import load_arrays
 from interfaceflow.schemas.datasets import DatasetDoc, ParityDoc, PotentialDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc
@@ -141,10 +142,10 @@ def provenance_section(results: FlowResults) -> str:
     total, longest = sum(seconds.values()), max(seconds.values()) or 1.0
     bars = "".join(
         f'<div class="stage"><span>{escape(name)}</span><b><i style="width:{100 * value / longest:.1f}%"></i></b>'
-        f"<span>{duration(value)}</span></div>"
+        f"<span>{format_duration(value)}</span></div>"
         for name, value in seconds.items()
     )
-    words = f"Sum over jobs: {duration(total)}, on {', '.join(hosts)}. Seed {results.settings.seed}."
+    words = f"Sum over jobs: {format_duration(total)}, on {', '.join(hosts)}. Seed {results.settings.seed}."
     return html.section(
         "provenance",
         "Provenance",

@@ -64,13 +64,3 @@ def power_of_ten(value: float, decimals: int = 1) -> str:
     if round(value / 10**exponent, decimals) >= 10:
         exponent += 1
     return f"{fixed(value / 10**exponent, decimals)} × 10{superscript(exponent)}"
-
-
-def duration(seconds: float) -> str:
-    """Return a wall time as ``12 s``, ``3 min 20 s`` or ``2 h 5 min``."""
-    if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from interfaceflow.core.errors import CalculationError
 from interfaceflow.core.labels import PHASE, PhaseLabel, check_labels
-from interfaceflow.structures.surfaces import Surface, add_vacuum, deform_surface
+from interfaceflow.structures.surfaces import Surface, add_vacuum, deform_surface, turn_along_axes
 
 NORMAL_AXIS: Literal[2] = 2
 LARGEST_STRETCH = 0.3
@@ -41,7 +41,7 @@ def build_strained_bulk(surface: Surface, matrix: NDArray[np.int64], interface: 
     CalculationError
         If the crystal would be stretched by more than 30 %: the cell was then built on another surface.
     """
-    strained = np.linalg.solve(matrix, in_plane_vectors(interface))
+    strained = np.linalg.solve(matrix, turn_along_axes(interface.cell.array)[:2, :2])
     deformation = np.linalg.solve(surface.in_plane, strained)
     stretches = np.linalg.svd(deformation, compute_uv=False)
     if np.abs(stretches - 1).max() > LARGEST_STRETCH:
@@ -68,10 +68,10 @@ def separate_slabs(interface: Atoms, vacuum_A: float) -> dict[PhaseLabel, Atoms]
         If the atoms carry no labels.
     """
     check_labels(interface, interface.get_chemical_formula())
-    cell = np.zeros((3, 3))
-    cell[:2, :2] = in_plane_vectors(interface)
     turned = interface.copy()
-    turned.set_cell(np.array([*cell[:2], _third_vector(interface)]), scale_atoms=True)
+    turned.set_cell(turn_along_axes(interface.cell.array), scale_atoms=True)
+    cell = turned.cell.array.copy()
+    cell[2] = 0.0
     slabs: dict[PhaseLabel, Atoms] = {}
     for phase in ("metal", "binary"):
         slab = turned[turned.arrays[PHASE] == phase]
@@ -84,20 +84,3 @@ def separate_slabs(interface: Atoms, vacuum_A: float) -> dict[PhaseLabel, Atoms]
         slab.set_cell(cell)
         slabs[phase] = add_vacuum(slab, vacuum_A)
     return slabs
-
-
-def in_plane_vectors(interface: Atoms) -> NDArray[np.float64]:
-    """Return a cell's first two vectors in their own plane, the first along x, as rows of shape (2, 2) [Å]."""
-    a, b = interface.cell.array[:2]
-    length = np.linalg.norm(a)
-    along = a @ b / length
-    return np.array([[length, 0.0], [along, np.sqrt(b @ b - along**2)]])
-
-
-def _third_vector(interface: Atoms) -> NDArray[np.float64]:
-    """Return a cell's third vector in the frame of `in_plane_vectors`, shape (3,) [Å]."""
-    a, b, c = interface.cell.array
-    x = a / np.linalg.norm(a)
-    z = np.cross(a, b)
-    z /= np.linalg.norm(z)
-    return np.array([c @ x, c @ np.cross(z, x), c @ z])

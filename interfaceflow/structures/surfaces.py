@@ -116,7 +116,7 @@ def orient_crystal(crystal: Atoms, miller: tuple[int, int, int]) -> Surface:
     cell = _basis_of_planes(indices) @ primitive.cell.array
     cell = _reduce(cell)
     atoms = Atoms(primitive.numbers, positions=primitive.positions, cell=cell, pbc=True)
-    atoms.set_cell(_along_axes(cell), scale_atoms=True)
+    atoms.set_cell(turn_along_axes(cell), scale_atoms=True)
     return _find_planes(atoms, miller, formal_charges(crystal))
 
 
@@ -270,8 +270,8 @@ def _reduce(cell: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([a, b, c - shift_a * a - shift_b * b])
 
 
-def _along_axes(cell: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn a right-handed cell so that its first vector is along x and its second in the xy plane."""
+def turn_along_axes(cell: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn a cell, rows [Å], so that its first vector is along x and its second in the xy plane, with y > 0."""
     x = cell[0] / np.linalg.norm(cell[0])
     z = np.cross(cell[0], cell[1])
     z /= np.linalg.norm(z)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from interfaceflow.report.numbers import diffusivity, duration, power_of_ten, significant, with_error
+from interfaceflow.report.numbers import diffusivity, power_of_ten, significant, with_error
 from interfaceflow.report.svg import Axis, Chart
 from interfaceflow.schemas.transport import DiffusivityEstimate
 
@@ -56,7 +56,6 @@ def test_other_numbers() -> None:
     assert significant(-12.34) == "−12.3"
     assert significant(0.0) == "0"
     assert power_of_ten(4.13e-8) == "4.1 × 10⁻⁸"
-    assert [duration(s) for s in (0.42, 42, 200, 7500)] == ["0.4 s", "42 s", "3 min 20 s", "2 h 5 min"]
 
 
 @pytest.mark.parametrize(
