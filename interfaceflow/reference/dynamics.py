@@ -61,13 +61,8 @@ class SamplingTask:
         return self.n_steps // self.sample_every
 
 
-def sample_in_worker(task: SamplingTask, advance: Advance) -> list[LabelledConfiguration]:
-    """Run in a worker process; one unit of progress for each step."""
-    return sample_trajectory(task, advance)
-
-
 def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConfiguration]:
-    """Run Langevin dynamics at constant volume and keep labelled frames.
+    """Run Langevin dynamics at constant volume and keep labelled frames; one unit of progress for each step.
 
     Velocities start at twice the temperature: within a vibration half of that becomes potential energy, and a short
     run is at its temperature from then on. Langevin dynamics thermalises every atom by itself, which short runs need;
@@ -90,7 +85,7 @@ def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConf
     from ase.md.langevin import Langevin
     from ase.md.velocitydistribution import Stationary, thermalize_momenta
 
-    check_request(engine_of(task.level), task.atoms, float(task.atoms.info.get("charge_e", 0.0)), task.name)
+    check_request(engine_of(task.level), task.atoms, task.name)
     generator = np.random.default_rng(task.seed)
     atoms = task.atoms.copy()
     atoms.set_constraint()

@@ -75,8 +75,7 @@ def label_configurations(
         is computed then.
     """
     for request in requests:
-        charge = float(request.atoms.info.get("charge_e", 0.0))
-        check_request(engine_of(level), request.atoms, charge, request.source)
+        check_request(engine_of(level), request.atoms, request.source)
     progress.start(len(requests), "label", f"Labelling with {level.name}")
     outcomes = map_in_workers(
         _label_in_worker,

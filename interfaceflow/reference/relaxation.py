@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from ase import Atoms
@@ -18,8 +18,7 @@ from interfaceflow.reference.labels import take_label
 from interfaceflow.reference.levels_of_theory import calculator_of
 from interfaceflow.reference.workers import Advance
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
-
-FreeAxes = Literal["none", "normal", "all"]
+from interfaceflow.schemas.structures import FreeAxes
 
 # Free components of the stress are relaxed to this, eV/Å3 (0.05 GPa). What is left of the energy is s^2 V / 2B:
 # 0.02 meV per atom of lithium (V = 20 Å3, B = 11 GPa = 0.07 eV/Å3), the softest of the crystals at hand.
@@ -99,7 +98,7 @@ def check_relaxation(task: RelaxationTask) -> None:
     UserInputError
         If the engine cannot compute the configuration, or the cell is to relax without the ions.
     """
-    check_request(engine_of(task.level), task.atoms, float(task.atoms.info.get("charge_e", 0.0)), task.source)
+    check_request(engine_of(task.level), task.atoms, task.source)
     if not task.relax_ions and task.free_axes != "none":
         raise UserInputError(
             f"{task.source}: the cell (free_axes: {task.free_axes}) cannot relax with the ions fixed; "

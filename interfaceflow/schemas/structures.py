@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from interfaceflow.core.files import FileRef
 from interfaceflow.schemas.base import Doc, quantity
 
+RelaxationKind = Literal["bulk", "slab", "interface", "strained_bulk"]
+FreeAxes = Literal["none", "normal", "all"]
 IntegerMatrix = tuple[tuple[int, int], tuple[int, int]]
 
 
@@ -28,10 +30,10 @@ class StructureFile(BaseModel):
 class RelaxationDoc(Doc):
     """A relaxed structure and its energy."""
 
-    kind: Literal["bulk", "slab", "interface", "strained_bulk"] = Field(description="What was relaxed")
+    kind: RelaxationKind = Field(description="What was relaxed")
     name: str = Field(description="Which one: the phase ('metal', 'binary'), or 'interface'")
     structure: StructureFile = Field(description="The relaxed structure")
-    free_axes: Literal["none", "normal", "all"] = Field(description="Cell components that were free")
+    free_axes: FreeAxes = Field(description="Cell components that were free")
     energy_eV: float = quantity("eV", "Energy extrapolated to zero smearing, of the whole cell")
     max_force_eV_A: float = quantity("eV/Å", "Largest force left", ge=0)
     n_steps: int = Field(ge=0, description="Steps of the optimiser")
@@ -88,10 +90,10 @@ class RelaxationRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["bulk", "slab", "interface", "strained_bulk"] = Field(description="What is relaxed")
+    kind: RelaxationKind = Field(description="What is relaxed")
     name: str = Field(description="Which one: the phase ('metal', 'binary'), or 'interface'")
     structure: StructureFile = Field(description="The structure to start from")
-    free_axes: Literal["none", "normal", "all"] = Field(
+    free_axes: FreeAxes = Field(
         description="Cell components that may relax; 'normal' is the third vector's component along the plane normal"
     )
     relax_ions: bool = Field(default=True, description="Whether ions move; false for a single-point energy")

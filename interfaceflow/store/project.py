@@ -138,17 +138,31 @@ def open_project(root: Path | str | None = None, mongodb_uri: str | None = None)
     DataFileError
         If a file of the project is truncated or damaged.
     """
-    folder = (Path(root).resolve() if root is not None else project_root()) / PROJECT_FOLDER
     uri = mongodb_uri or os.environ.get(MONGODB_VARIABLE)
-    if uri is None and not folder.is_dir():
-        raise UserInputError(
-            f"{folder.parent}: there is no interfaceflow project here (no folder {PROJECT_FOLDER}); "
-            "change to the folder of your project, or start one with: interfaceflow run CONFIG"
-        )
-    store = mongodb_store(uri) if uri else file_store(folder)
+    if uri:
+        store = mongodb_store(uri)
+    else:
+        store = file_store(find_project_folder(Path(root).resolve() if root is not None else project_root()))
     store.outputs.connect()
     store.flows.connect()
     return store
+
+
+def find_project_folder(root: Path) -> Path:
+    """Return the folder in which a project keeps its files.
+
+    Raises
+    ------
+    UserInputError
+        If there is no project.
+    """
+    folder = root / PROJECT_FOLDER
+    if not folder.is_dir():
+        raise UserInputError(
+            f"{root}: there is no interfaceflow project here (no folder {PROJECT_FOLDER}); "
+            "change to the folder of your project, or start one with: interfaceflow run CONFIG"
+        )
+    return folder
 
 
 def file_store(folder: Path) -> ProjectStore:

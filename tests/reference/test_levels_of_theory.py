@@ -74,14 +74,16 @@ def test_the_hash_follows_the_physics_alone(tmp_path):
 
 def test_what_an_engine_cannot_do_is_refused(argon):
     engine = engine_of(load_level_of_theory("chgnet"))
+    charged = argon.copy()
+    charged.info["charge_e"] = 1.0
     with pytest.raises(UserInputError, match=r"charge of \+1 e.*knows only neutral"):
-        check_request(engine, argon, 1.0, "a vacancy")
+        check_request(engine, charged, "a vacancy")
     polonium = argon.copy()
     polonium.symbols[3] = "Po"
     with pytest.raises(UserInputError, match="does not know Po"):
-        check_request(engine, polonium, 0.0, "a cell")
+        check_request(engine, polonium, "a cell")
     slab = argon.copy()
     slab.pbc = (True, True, False)
     with pytest.raises(UserInputError, match="not periodic in three dimensions"):
-        check_request(engine, slab, 0.0, "a slab")
-    check_request(engine, argon, 0.0, "a crystal")
+        check_request(engine, slab, "a slab")
+    check_request(engine, argon, "a crystal")

@@ -129,6 +129,5 @@ ENGINE = Engine(
     packages=("chgnet", "torch", "pymatgen", "ase"),
     elements=frozenset(chemical_symbols[1 : _LARGEST_ATOMIC_NUMBER + 1]) - _NOT_IN_ITS_TRAINING_DATA,
     charged_cells=False,
-    stress=True,
     make_calculator=_make_calculator,
 )

@@ -26,22 +26,20 @@ class Engine:
         Symbols of the elements it knows; empty when it takes any.
     charged_cells
         Whether it can compute a cell with a net charge.
-    stress
-        Whether it gives the stress.
     make_calculator
         Makes the calculator; everything slow to import is imported in it. The calculator's ``energy`` is the
-        energy extrapolated to zero smearing, its ``free_energy`` the one the forces are the gradient of.
+        energy extrapolated to zero smearing, its ``free_energy`` the one the forces are the gradient of. It gives
+        the stress, too.
     """
 
     name: str
     packages: tuple[str, ...]
     elements: frozenset[str]
     charged_cells: bool
-    stress: bool
     make_calculator: Callable[[LevelOfTheory], Calculator]
 
 
-def check_request(engine: Engine, atoms: Atoms, charge_e: float, source: str) -> None:
+def check_request(engine: Engine, atoms: Atoms, source: str) -> None:
     """Refuse what an engine cannot compute, before anything is computed.
 
     Parameters
@@ -49,9 +47,7 @@ def check_request(engine: Engine, atoms: Atoms, charge_e: float, source: str) ->
     engine
         The engine that is to compute it.
     atoms
-        The configuration.
-    charge_e
-        Net charge of the cell, e.
+        The configuration; ``info["charge_e"]`` is the net charge of its cell, e, where it has one.
     source
         Where the configuration came from, for the message.
 
@@ -61,6 +57,7 @@ def check_request(engine: Engine, atoms: Atoms, charge_e: float, source: str) ->
         If the cell is charged and the engine knows only neutral ones, if it holds an element the engine does not
         know, or if it is not periodic in three dimensions.
     """
+    charge_e = float(atoms.info.get("charge_e", 0.0))
     if charge_e != 0 and not engine.charged_cells:
         raise UserInputError(
             f"{source}: the cell has a charge of {charge_e:+g} e, and the engine {engine.name!r} knows only neutral "

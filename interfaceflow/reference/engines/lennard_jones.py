@@ -27,6 +27,5 @@ ENGINE = Engine(
     packages=("ase",),
     elements=frozenset(),
     charged_cells=False,
-    stress=True,
     make_calculator=_make_calculator,
 )
