@@ -17,7 +17,7 @@ from interfaceflow.dynamics.thermo import last_step
 
 _RANKS_ACROSS_NORMAL: Final = 8
 _FINISHED: Final = "Total wall time"
-_FLEW_APART: Final = ("Lost atoms", "out of range", "Non-numeric")
+_FLEW_APART: Final = ("Lost atoms", "out of range", "Non-numeric", "too far from equilibrium")
 
 
 class AtomsLostError(ExternalProgramError):

@@ -89,6 +89,16 @@ class FlowState:
         """Return the jobs in one of the states."""
         return [job for job in self.jobs.values() if job.state in states]
 
+    @property
+    def runnable(self) -> list[JobState]:
+        """The jobs that are ready and do not stand behind a failed one.
+
+        jobflow lets the job that passes on the output of a replaced job run even where what makes that output failed;
+        everything behind it would then fail, too, for want of it.
+        """
+        behind_failed = self.after(job.fw_id for job in self.in_state("FIZZLED"))
+        return [job for job in self.in_state("READY") if job.fw_id not in behind_failed]
+
     def after(self, fw_ids: Iterable[int]) -> set[int]:
         """Return these fireworks and everything that depends on them."""
         found: set[int] = set()

@@ -97,7 +97,7 @@ def run_jobs(backend: Backend, flow_uuid: str, observer: RunObserver) -> RunOutc
     with _jobflow_stores_in(backend), marked_children(backend.root), _recorded_progress(backend) as progress:
         while True:
             state = read_flow(backend, flow_uuid)
-            ready = state.in_state("READY")
+            ready = state.runnable
             if GATE.received is not None:
                 return RunOutcome("interrupted", state)
             if not ready:
