@@ -89,7 +89,10 @@ class FileRef(BaseModel):
         """
         path = project_root() / self.uri
         if not path.is_file():
-            raise DataFileError(f"{path}: this file of the project is gone; rerun the job that wrote it")
+            raise DataFileError(
+                f"{path}: this file of the project is gone; rerun the job that wrote it, or change to the project's "
+                f"folder (or name it in ${PROJECT_ROOT_VARIABLE}) if this is not it"
+            )
         if path.stat().st_size != self.n_bytes or sha256_of(path) != self.sha256:
             raise DataFileError(
                 f"{path}: the content has changed since it was stored "

@@ -1,0 +1,39 @@
+"""The commands of the how-to pages run as they are printed."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ase.io import write
+
+from interfaceflow.core.formats.cfg import read_configurations
+
+ROOT = Path(__file__).parent.parent
+LI2S = ROOT / "tests" / "data" / "mtp" / "li2s"
+
+
+def blocks_of(page: str) -> list[str]:
+    return re.findall(r"```(?:python)?\n(.*?)```", (ROOT / "docs" / "how-to" / page).read_text(), re.DOTALL)
+
+
+@pytest.mark.slow
+def test_a_potential_is_trained_and_run_as_described(tmp_path):
+    labels, conversion, selection, script = blocks_of("mtp-engine.md")
+    write(tmp_path / "labelled.xyz", [one.to_atoms(["Li", "S"]) for one in read_configurations(LI2S / "train.cfg")])
+    (tmp_path / "candidates.cfg").write_bytes((LI2S / "test.cfg").read_bytes())
+    (tmp_path / "in.lammps").write_text(script)
+    programs = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+
+    def run(*command):
+        done = subprocess.run(command, cwd=tmp_path, env=programs, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run(sys.executable, "-c", conversion)
+    run("bash", "-ec", labels)
+    assert "RMS     absolute difference" in (tmp_path / "errors.txt").read_text()
+    assert "Training set was increased by" in run("bash", "-ec", selection)
+    assert re.search(r"^ +200 ", run("mpiexec", "-n", "2", "lmp", "-in", "in.lammps"), re.MULTILINE)
