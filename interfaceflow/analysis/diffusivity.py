@@ -39,11 +39,11 @@ from interfaceflow.schemas.transport import DiffusivityEstimate, Direction
 VIBRATION_PS = 1.0
 LATEST_START = 0.2
 WINDOW_END = 0.7
+DIMENSIONS: dict[Direction, int] = {"in-plane": 2, "out-of-plane": 1}
 _UNCORRELATED_SHARE = 0.2
 _MIN_LAGS = 4
 _MIN_ATOMS = 8
 _PLATEAU_SIGNIFICANCE = 2.5
-_DIMENSIONS: dict[Direction, int] = {"in-plane": 2, "out-of-plane": 1}
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def estimate_diffusivity(
     """
     squared: NDArray[np.float64] = (msd.in_plane() if direction == "in-plane" else msd.out_of_plane())[:, atoms]
     lag_ps = np.asarray(msd.lags * frame_interval_ps, dtype=np.float64)
-    dimensions = _DIMENSIONS[direction]
+    dimensions = DIMENSIONS[direction]
     window = _fit_window(
         np.mean(squared, axis=1), lag_ps, (msd.n_frames - 1) * frame_interval_ps, settings.hop_length_A
     )

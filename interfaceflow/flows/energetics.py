@@ -29,12 +29,13 @@ from interfaceflow.schemas.settings import ReferenceSettings, StructuresSettings
 class InterfaceEnergeticsMaker(Maker):
     """Relax two crystals, their slabs and their interface, and compute what the interface costs.
 
-    1. ``relax bulk``: both crystals, cell and ions
+    1. ``read crystals`` and ``relax bulk``: both crystals, cell and ions
     2. ``build ... slabs`` and ``relax ... slabs``: a thickness series of each surface
     3. ``... surface energy``: from the series
-    4. ``build interface`` and ``relax interface``: the matched two-interface cell, cell and ions
-    5. ``relax strained references``: both crystals along the normal, at the interface's in-plane vectors
-    6. ``separate interface``: the two slabs of the relaxed cell, apart
+    4. ``build interface``, ``interface request`` and ``relax interface``: the matched two-interface cell, cell and ions
+    5. ``strained references`` and ``relax strained references``: both crystals along the normal, at the interface's
+       in-plane vectors
+    6. ``separate interface`` and ``separated slabs``: the two slabs of the relaxed cell, apart, and their energies
     7. ``energetics``: E_f, sigma and the works of adhesion and separation
 
     Attributes

@@ -21,8 +21,8 @@ class TransportMaker(Maker):
 
     1. ``production cell``: the interface repeated to about a thousand atoms, with vacancies
     2. ``melting point``: where the potential melts the metal
-    3. ``production at ... of melting``: one run a temperature, in segments
-    4. ``transport at ... of melting``: mean square displacements and diffusivities
+    3. ``production at ... Tm``: one run a temperature, in segments
+    4. ``transport at ... Tm``: mean square displacements and diffusivities
     5. ``arrhenius``: activation energies where the data support them
 
     Attributes

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from interfaceflow.analysis.diffusivity import DIMENSIONS, WINDOW_END
 from interfaceflow.core.units import A2_PER_PS_TO_CM2_PER_S, BOLTZMANN_EV_PER_K
 from interfaceflow.report.numbers import diffusivity, fixed, significant
 from interfaceflow.report.svg import Axis, Chart
@@ -88,7 +89,7 @@ def msd_chart(doc: TransportDoc, curves: Mapping[str, Array], y: Axis) -> str:
         if name not in curves:
             continue
         css = f"{css_of(estimate.label)} {estimate.direction}"
-        usable = lag <= 0.7 * doc.trajectory_ps
+        usable = lag <= WINDOW_END * doc.trajectory_ps
         chart.line(list(lag[~usable]), list(curves[name][~usable]), f"{css} faint")
         chart.line(list(lag[usable]), list(curves[name][usable]), css)
         if estimate.tracer_diffusivity_cm2_s is not None and estimate.fit_window_ps is not None:
@@ -101,8 +102,7 @@ def _fitted_line(estimate: DiffusivityEstimate, lag: Array, msd: Array) -> tuple
     """Return the line of the fitted slope through the middle of the MSD in its window."""
     start, end = estimate.fit_window_ps or (0.0, 0.0)
     inside = (lag >= start * 0.999) & (lag <= end * 1.001)
-    dimensions = 2 if estimate.direction == "in-plane" else 1
-    slope = 2 * dimensions * (estimate.tracer_diffusivity_cm2_s or 0.0) / A2_PER_PS_TO_CM2_PER_S
+    slope = 2 * DIMENSIONS[estimate.direction] * (estimate.tracer_diffusivity_cm2_s or 0.0) / A2_PER_PS_TO_CM2_PER_S
     intercept = float(np.mean(msd[inside] - slope * lag[inside]))
     return list(lag[inside]), list(intercept + slope * lag[inside])
 
