@@ -76,4 +76,6 @@ def _explain_failures(finished: FinishedRun, config: Path) -> None:
         lines += [f"  {job.name} ({job.uuid[:8]}): {job.error}", f"    its log: {job.launch_folder}/log"]
     lines += ["When the cause is removed, run them again and go on:"]
     lines += [f"  interfaceflow rerun {finished.record.flow_uuid[:8]} && interfaceflow run {config}"]
+    lines += ["Where the cause is in the config, correct it and start afresh:"]
+    lines += [f"  interfaceflow run {config} --new"]
     typer.echo("\n".join(lines), err=True)

@@ -147,8 +147,7 @@ def run_production_md(
     ExternalProgramError
         If LAMMPS failed.
     UserInputError
-        If the potential does not know an element, frames are closer than a time step, the folder cannot be
-        written, or its disk has too little room.
+        If the potential does not know an element, the folder cannot be written, or its disk has too little room.
     """
     settings, temperature_K = plan.settings, plan.temperature_K
     steps = ProductionSteps.of(settings)

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from interfaceflow.core.errors import UserInputError
 from interfaceflow.dynamics.ensembles import langevin_lines, nose_hoover_line
 from interfaceflow.dynamics.stages import Chain, Stage
 from interfaceflow.dynamics.thermo import Thermo, read_thermo
@@ -46,23 +45,12 @@ class ProductionSteps:
 
     @classmethod
     def of(cls, settings: ProductionSettings) -> ProductionSteps:
-        """Count the steps.
-
-        Raises
-        ------
-        UserInputError
-            If frames are closer than a time step.
-        """
+        """Count the steps."""
 
         def steps(time_ps: float) -> int:
             return max(1, round(1000.0 * time_ps / settings.timestep_fs))
 
         frame = steps(settings.frame_interval_ps)
-        if 1000.0 * settings.frame_interval_ps < 0.999 * settings.timestep_fs:
-            raise UserInputError(
-                f"frame_interval_ps is {settings.frame_interval_ps:g}, less than one time step of "
-                f"{settings.timestep_fs:g} fs; give at least {settings.timestep_fs / 1000.0:g}"
-            )
         n_frames = max(1, round(settings.production_ps / settings.frame_interval_ps))
         n_in_segment = max(1, round(settings.segment_ps / settings.frame_interval_ps))
         segments = [min(n_in_segment, n_frames - done) * frame for done in range(0, n_frames, n_in_segment)]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 KeyPath = tuple[str | int, ...]
 _NUMBER_WITH_UNIT = re.compile(r"\s*([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*([^\d\s].*?)\s*")
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 _LIMITS = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
 
 
@@ -113,6 +114,8 @@ def _problem(
     field = _schema_at(schema, key)
     unit = _unit(schema, key)
     where = f"{_key(key)}{_line(key, lines)}: {given!r}"
+    if isinstance(given, str) and field.get("type") == "number" and _DECIMAL_COMMA.fullmatch(given):
+        return f"{where}: decimals are written with a point: {given.replace(',', '.')}"
     match = _NUMBER_WITH_UNIT.fullmatch(given) if isinstance(given, str) else None
     if match is not None and field.get("type") in ("number", "integer"):
         if unit in (None, "1"):

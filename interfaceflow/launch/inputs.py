@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from interfaceflow.core.errors import UserInputError, suggest_name
 from interfaceflow.core.files import PROJECT_FOLDER, FileRef, write_atomically
@@ -18,6 +18,9 @@ from interfaceflow.potentials.mlp_executable import MLP_VARIABLE, MlpExecutable
 from interfaceflow.schemas.inputs import RecipeInputs
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 from interfaceflow.schemas.settings import RecipeSettings
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 _BYTES_PER_ATOM_FRAME = 12
 _OTHER_BYTES = 100_000_000
@@ -44,6 +47,14 @@ class FoundInputs:
     sources: dict[str, Path]
 
 
+@dataclass(frozen=True)
+class Crystal:
+    """A crystal and the file it is from."""
+
+    path: Path
+    atoms: Atoms
+
+
 def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> FoundInputs:
     """Find and check everything a config names; nothing is written.
 
@@ -59,9 +70,12 @@ def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> Foun
     Raises
     ------
     UserInputError
-        With every problem: a file that is missing or cannot be used, an unknown level of theory, an ``mlp`` that is
-        not MLIP-3, a folder that cannot be written, a disk that is too full.
+        With every problem: a file that is missing or cannot be used, a pair that makes no interface within the
+        limits, an unknown level of theory or one that does not cover every element, an ``mlp`` that is not MLIP-3, a
+        folder that cannot be written, a disk that is too full.
     """
+    from interfaceflow.structures.feasibility import check_pair
+
     problems: list[str] = []
 
     def check(look: Callable[[], T]) -> T | None:
@@ -72,20 +86,25 @@ def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> Foun
             return None
 
     beside = config_path.resolve().parent
-    metal = check(lambda: _find_crystal(settings.structures.metal.cif, "structures.metal.cif", settings.recipe, beside))
-    binary = check(
-        lambda: _find_crystal(settings.structures.binary.cif, "structures.binary.cif", settings.recipe, beside)
-    )
+    crystals = settings.structures
+    metal = check(lambda: _find_crystal(crystals.metal.cif, "structures.metal.cif", settings.recipe, beside))
+    binary = check(lambda: _find_crystal(crystals.binary.cif, "structures.binary.cif", settings.recipe, beside))
     level = check(lambda: _load_level(settings.reference.level_of_theory, beside))
     mlp = check(lambda: _find_mlp(settings.potential.mlp, beside))
     check(lambda: check_folder(root))
     check(lambda: _check_disk(settings, root))
+    if metal is not None and binary is not None:
+        pair = (metal.atoms, binary.atoms)
+        check(lambda: _check_species(settings, pair))
+        check(lambda: check_pair(*pair, crystals))
+        if level is not None:
+            check(lambda: _check_level(level, pair))
     if problems or metal is None or binary is None or level is None:
         raise UserInputError("\n".join(problems))
-    metal_cif, binary_cif = _future_file(metal), _future_file(binary)
+    metal_cif, binary_cif = _future_file(metal.path), _future_file(binary.path)
     resolved = settings.model_copy(update={"potential": settings.potential.model_copy(update={"mlp": mlp})})
     inputs = RecipeInputs(metal_cif=metal_cif, binary_cif=binary_cif, level_of_theory=level)
-    return FoundInputs(resolved, inputs, {metal_cif.uri: metal, binary_cif.uri: binary})
+    return FoundInputs(resolved, inputs, {metal_cif.uri: metal.path, binary_cif.uri: binary.path})
 
 
 def copy_inputs(found: FoundInputs, root: Path) -> None:
@@ -97,22 +116,46 @@ def copy_inputs(found: FoundInputs, root: Path) -> None:
             write_atomically(target, source.read_bytes())
 
 
-def _find_crystal(name: str, key: str, recipe: str, beside: Path) -> Path:
+def _find_crystal(name: str, key: str, recipe: str, beside: Path) -> Crystal:
+    """Return a crystal's file and what it holds."""
     from interfaceflow.structures.crystals import read_crystal
 
     folders = (beside, recipe_structures(recipe))
     for folder in folders:
         if (folder / name).is_file():
             try:
-                read_crystal(folder / name)
+                return Crystal(folder / name, read_crystal(folder / name))
             except UserInputError as error:
                 raise UserInputError(f"{key}: {error}") from None
-            return folder / name
     there = sorted({path.name for folder in folders for path in folder.glob("*.cif")})
     raise UserInputError(
         f"{key}: {name!r} is neither beside the config ({beside}) nor in the installed recipe."
         f"{suggest_name(name, there)} CIF files there: {', '.join(there) or 'none'}"
     )
+
+
+def _check_species(settings: RecipeSettings, pair: tuple[Atoms, Atoms]) -> None:
+    """Refuse elements that are in neither crystal."""
+    present = sorted({symbol for crystal in pair for symbol in crystal.get_chemical_symbols()})
+    problems = [
+        f"{key}: {given!r} is in neither crystal; they hold {', '.join(present)}.{suggest_name(given, present)}"
+        for key, given in (
+            ("structures.production_cell.vacancy_species", settings.structures.production_cell.vacancy_species),
+            ("analysis.mobile_species", settings.analysis.mobile_species),
+        )
+        if given not in present
+    ]
+    if problems:
+        raise UserInputError("\n".join(problems))
+
+
+def _check_level(level: LevelOfTheory, pair: tuple[Atoms, Atoms]) -> None:
+    """Refuse elements that the level of theory does not know."""
+    from interfaceflow.reference.engines import engine_of
+    from interfaceflow.reference.engines.engine import check_request
+
+    for crystal in pair:
+        check_request(engine_of(level), crystal, f"reference.level_of_theory: {level.name}")
 
 
 def _load_level(name: str, beside: Path) -> LevelOfTheory:

@@ -28,7 +28,7 @@ class FlowStatus:
     seconds_before
         How long jobs of each name took in this project so far, s.
     is_abandoned
-        Whether a job is marked as running though the process that ran it is gone.
+        Whether jobs could run, or are marked as running, though no process runs them.
     """
 
     record: FlowRecord
@@ -97,5 +97,5 @@ def flow_status(root: Path, flow: str | None = None) -> FlowStatus:
     for earlier in backend.store.list_flows():
         for job in read_flow(backend, earlier.flow_uuid).in_state("COMPLETED"):
             before[job.name] = job.wall_time_s or 0.0
-    abandoned = bool(state.in_state("RUNNING")) and not is_in_use(backend.folder)
+    abandoned = bool(state.in_state("RUNNING", "READY")) and not is_in_use(backend.folder)
     return FlowStatus(record, state, progress, before, abandoned)

@@ -30,10 +30,18 @@ class CrystalSettings(Settings):
 class SlabSettings(Settings):
     """Slabs for surface energies."""
 
-    n_layers: tuple[int, ...] = Field(
+    n_layers: tuple[Annotated[int, Field(ge=1, le=100)], ...] = Field(
         default=(5, 7, 9), min_length=2, description="Numbers of layers; the surface energy is the intercept over them"
     )
     vacuum_A: float = quantity("Å", "Vacuum between a slab and its image", default=15.0, ge=5, le=50)
+
+    @model_validator(mode="after")
+    def _thicknesses_differ(self) -> Self:
+        if len(set(self.n_layers)) < 2:
+            raise ValueError(
+                f"n_layers {list(self.n_layers)} are all the same; a line through them needs two thicknesses"
+            )
+        return self
 
 
 class InterfaceSettings(Settings):
@@ -97,6 +105,15 @@ class ReferenceTrajectorySettings(Settings):
     )
     n_steps: int = Field(default=60, ge=1, le=1_000_000, description="MD steps of each run")
     sample_every: int = Field(default=6, ge=1, description="A configuration is kept every so many steps")
+
+    @model_validator(mode="after")
+    def _something_is_kept(self) -> Self:
+        if self.sample_every > self.n_steps:
+            raise ValueError(
+                f"sample_every ({self.sample_every}) is larger than n_steps ({self.n_steps}), so no configuration "
+                "would be kept; give at most n_steps"
+            )
+        return self
 
 
 class TrainingSetSettings(Settings):
@@ -193,6 +210,20 @@ class ProductionSettings(Settings):
     frame_interval_ps: float = quantity("ps", "Time between stored frames", default=0.1, gt=0)
     grade_every: int = Field(default=10, ge=1, description="The extrapolation grade is computed every so many steps")
     n_ranks: int = Field(default=2, ge=1, le=4096, description="MPI ranks of one run")
+
+    @model_validator(mode="after")
+    def _frames_fit(self) -> Self:
+        if 1000.0 * self.frame_interval_ps < 0.999 * self.timestep_fs:
+            raise ValueError(
+                f"frame_interval_ps ({self.frame_interval_ps:g}) is shorter than timestep_fs ({self.timestep_fs:g}); "
+                f"give at least {self.timestep_fs / 1000.0:g} ps"
+            )
+        if self.frame_interval_ps > self.production_ps:
+            raise ValueError(
+                f"frame_interval_ps ({self.frame_interval_ps:g}) is longer than production_ps "
+                f"({self.production_ps:g}), so no motion would be stored; the usual interval is 0.1 ps"
+            )
+        return self
 
 
 class AnalysisSettings(Settings):

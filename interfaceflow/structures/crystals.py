@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers
 from ase.geometry import get_distances
 
 from interfaceflow.core.errors import DataFileError, UserInputError
@@ -33,7 +34,7 @@ def read_crystal(path: Path) -> Atoms:
     Raises
     ------
     DataFileError
-        If the file is absent, does not parse, or holds no atoms or more than one crystal.
+        If the file is absent, does not parse, names what is no element, or holds no atoms or more than one crystal.
     UserInputError
         If a site is partially occupied, or atoms overlap.
     """
@@ -46,12 +47,16 @@ def read_crystal(path: Path) -> Atoms:
             warnings.simplefilter("ignore")  # the parser's remarks; what matters is checked below
             crystals = CifParser(path).parse_structures(primitive=False, on_error="raise")
     except Exception as error:
+        reason = " ".join(str(error).split())
         raise DataFileError(
-            f"{path}: not a readable CIF file ({error}); it needs cell lengths, angles, symmetry and atom sites"
+            f"{path}: not a readable CIF file ({reason}); it needs cell lengths, angles, symmetry and atom sites"
         ) from error
     if len(crystals) != 1 or len(crystals[0]) == 0:
         raise DataFileError(f"{path}: holds {len(crystals)} crystals with atoms; give a CIF file with exactly one")
     crystal = crystals[0]
+    unknown = sorted({species.symbol for species in crystal.composition if species.symbol not in atomic_numbers})
+    if unknown:
+        raise DataFileError(f"{path}: {', '.join(unknown)} is no chemical element; look at _atom_site_type_symbol")
     for site in crystal:
         if not site.is_ordered:
             x, y, z = site.frac_coords

@@ -11,6 +11,8 @@ from doc_jobs import relaxations, transport
 from jobflow import Flow
 from sleepy_jobs import add, fail_until, interrupt_itself, nap, traces
 
+from interfaceflow.launch.recipes import recipe_structures
+
 pytestmark = pytest.mark.filterwarnings("ignore:Some jobs are not connected")
 
 
@@ -62,6 +64,7 @@ def test_a_failure_gives_the_reason_and_the_command_that_cures_it(root, command,
     assert code == 1
     assert "RuntimeError: no file flag" in err
     cure = next(line.strip() for line in err.splitlines() if "interfaceflow rerun" in line)
+    assert "interfaceflow run smoke.yaml --new" in err
     code, out, _ = command("status")
     assert "FIZZLED" in out
     assert "no file flag" in out
@@ -83,6 +86,7 @@ def test_an_interrupted_run_says_how_to_go_on(root, command, config, recipe_of_t
     assert code == 130
     assert "to go on: interfaceflow run smoke.yaml" in err
     assert [(job["state"], job["launches"]) for job in json.loads(command("status", "--json")[1])] == [("READY", 1)]
+    assert "the run was stopped, go on with: interfaceflow run smoke.yaml" in command("status")[1]
     code, _, err = command("run", "smoke.yaml")
     assert code == 0
     assert "going on with flow" in err
@@ -105,6 +109,10 @@ def test_a_changed_config_stops_with_the_difference(root, command, config, recip
         (("cif: Li.cif", "cif: Lii.cif"), ["structures.metal.cif: 'Lii.cif'", "Did you mean 'Li.cif'?"]),
         (("cif: Li.cif", "cif: broken.cif"), ["structures.metal.cif", "broken.cif: not a readable CIF file"]),
         (("title:", "reference: {level_of_theory: chgnett}\ntitle:"), ["Did you mean 'chgnet'?"]),
+        (("max_area_A2: 90", "max_area_A2: 5"), ["structures.interface", "nearest miss", "max_area_A2"]),
+        (("mobile_species: Li", "mobile_species: Na"), ["analysis.mobile_species: 'Na'", "they hold Cl, Li"]),
+        (("vacancy_species: Li", "vacancy_species: li"), ["vacancy_species: 'li'", "Did you mean 'Li'?"]),
+        (("cif: LiCl.cif", "cif: LiOg.cif"), ["reference.level_of_theory: chgnet", "does not know Og"]),
         (("level: 8", "level: 8\n  mlp: nowhere/mlp"), ["potential.mlp", "nowhere/mlp"]),
         (("level: 8", "level: 8\n  mlp: true.sh"), ["potential.mlp", "is no 'mlp' of MLIP-3"]),
     ],
@@ -113,6 +121,9 @@ def test_bad_input_is_refused_before_anything_is_written(root, command, config, 
     (root / "broken.cif").write_text("data_x\n_cell_length_a 3\n")
     (root / "true.sh").write_text("#!/bin/sh\necho usage\n")
     (root / "true.sh").chmod(0o755)
+    (root / "LiOg.cif").write_text(
+        (recipe_structures("decomposition_interfaces") / "LiCl.cif").read_text().replace("Cl", "Og")
+    )
     text = config.read_text()
     if edit[0] == "title:" and "level_of_theory" in text:
         edit = ("level_of_theory: chgnet", "level_of_theory: chgnett")
@@ -121,7 +132,7 @@ def test_bad_input_is_refused_before_anything_is_written(root, command, config, 
     code, out, err = command("run", "smoke.yaml")
     assert code == 2
     assert [words for words in expected if words not in err] == []
-    assert sorted(path.name for path in root.iterdir()) == ["broken.cif", "smoke.yaml", "true.sh"]
+    assert sorted(path.name for path in root.iterdir()) == ["LiOg.cif", "broken.cif", "smoke.yaml", "true.sh"]
     assert out == ""
 
 

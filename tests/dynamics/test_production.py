@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interfaceflow.core.errors import UserInputError
 from interfaceflow.core.formats.dcd import open_trajectory
 from interfaceflow.core.formats.structure_file import read_structure
 from interfaceflow.core.labels import ORIGIN_INDEX, PHASE, REGION
@@ -116,12 +115,6 @@ def test_break_before_production_has_no_segments(labelled, lj_with_grade, tmp_pa
     assert run.segments == () and run.production_ps == 0.0
     assert len(read_structure(run.sidecar)) == 108
     assert run.mean_temperature_K > 0
-
-
-def test_frames_closer_than_a_step_are_refused(labelled, lj, tmp_path):
-    with pytest.raises(UserInputError, match="less than one time step"):
-        run_production_md(labelled, lj, plan(frame_interval_ps=0.001), tmp_path)
-    assert not list(tmp_path.iterdir())
 
 
 _OWNER = """

@@ -80,6 +80,13 @@ def test_a_damaged_cif_is_refused(tmp_path, text):
         read_crystal(path)
 
 
+def test_what_is_no_element_is_refused(tmp_path):
+    path = tmp_path / "dummy.cif"
+    path.write_text(ROCK_SALT.format(occupancy=1.0, x=0.5).replace("Li", "Xx"))
+    with pytest.raises(DataFileError, match=r"dummy\.cif: Xx\S* is no chemical element"):
+        read_crystal(path)
+
+
 def test_an_absent_cif_is_refused(tmp_path):
     with pytest.raises(DataFileError, match="no such file"):
         read_crystal(tmp_path / "absent.cif")
