@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from interfaceflow.core.errors import ProjectLockedError
+from interfaceflow.core.errors import ProjectLockedError, UserInputError
 from interfaceflow.core.provenance import host_name
 
 _NETWORK_FILESYSTEMS = ("nfs", "nfs4", "lustre", "gpfs", "beegfs", "cifs", "smb3", "fuse.sshfs", "ceph", "afs")
@@ -31,9 +31,17 @@ def project_lock(folder: Path) -> Iterator[None]:
     ------
     ProjectLockedError
         If another process holds it; the message says which.
+    UserInputError
+        If the folder cannot be written.
     """
     path = folder / "lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise UserInputError(
+            f"{folder}: cannot be written to ({error.strerror}), so nothing in this project can be changed; "
+            "make it writable, or copy the project to a folder that is"
+        ) from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

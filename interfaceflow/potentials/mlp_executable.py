@@ -81,6 +81,8 @@ def _resolve(executable: Path | str | None) -> tuple[tuple[str, ...], str]:
         return (sys.executable, "-m", "interfaceflow.potentials.mtp.mlp_command"), "the built-in engine"
     path = Path(executable if executable is not None else str(from_environment)).expanduser()
     named_by = f"the mlp executable {path}" + ("" if executable is not None else f" (from {MLP_VARIABLE})")
+    if path.is_dir():
+        raise UserInputError(f"{named_by} is a folder; {_WHAT_TO_DO}")
     if not path.is_file():
         raise UserInputError(f"{named_by} does not exist; {_WHAT_TO_DO}")
     if not os.access(path, os.X_OK):

@@ -114,6 +114,12 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_project_whose_lock_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / ".interfaceflow" / "lock").mkdir(parents=True)
+    with pytest.raises(UserInputError, match="cannot be written to \\(Is a directory\\)"), own_project(tmp_path):
+        pass
+
+
 def test_a_project_can_be_moved(root, monkeypatch):
     with own_project(root) as backend:
         record = add_test_flow(backend, loop_flow(1, 0.0))
