@@ -98,19 +98,17 @@ def setup_lines(pair_style: PairStyle, read_command: str, *, timestep_fs: float,
     ]
 
 
-def thermo_lines(every: int, columns: str = "") -> list[str]:
+def thermo_lines(every: int) -> list[str]:
     """Return the commands that print step, temperature, energies, pressures [bar] and the normal length [Å].
 
     Parameters
     ----------
     every
         Steps between two lines.
-    columns
-        More columns.
     """
     return [
         f"thermo {every}",
-        f"thermo_style custom step temp pe etotal econserve press pzz lz {columns}".rstrip(),
+        "thermo_style custom step temp pe etotal econserve press pzz lz",
         "thermo_modify flush yes",
     ]
 

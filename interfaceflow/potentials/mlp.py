@@ -223,21 +223,6 @@ class Mlp:
                 if configuration.energy is None or configuration.forces is None:
                     raise self._failure("calculate_efs", f"wrote no energy for configuration {index}", text, log)
 
-    def check_errors(self, potential: Path, configurations: Path, *, report: Path, log: Path) -> None:
-        """Write the report of errors on a labelled set.
-
-        Raises
-        ------
-        UserInputError
-            If the built-in engine refuses its input.
-        ExternalProgramError
-            If the run failed or left something that cannot be trusted.
-        """
-        with _replacing(report) as part:
-            text = self._run("check_errors", [potential, configurations], {"report_to": str(part)}, log)
-            if not part.is_file() or "Errors report" not in part.read_text(errors="replace"):
-                raise self._failure("check_errors", "wrote no report", text, log)
-
     def _run(
         self,
         command: str,

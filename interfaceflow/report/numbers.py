@@ -58,9 +58,9 @@ def diffusivity(estimate: DiffusivityEstimate) -> str:
     return f"{middle} ({low} to {high}) × 10{superscript(exponent)}"
 
 
-def power_of_ten(value: float, decimals: int = 1) -> str:
+def power_of_ten(value: float) -> str:
     """Return a positive number as ``4.1 × 10⁻⁸``."""
     exponent = floor(log10(value))
-    if round(value / 10**exponent, decimals) >= 10:
+    if round(value / 10**exponent, 1) >= 10:
         exponent += 1
-    return f"{fixed(value / 10**exponent, decimals)} × 10{superscript(exponent)}"
+    return f"{fixed(value / 10**exponent, 1)} × 10{superscript(exponent)}"

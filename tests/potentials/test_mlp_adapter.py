@@ -86,8 +86,7 @@ def test_a_round_with_the_built_in_engine(tmp_path):
     mlp.calculate_grade(run.potential, candidates, output=tmp_path / "graded.cfg", log=tmp_path / "grade.log")
     assert max(one.grade for one in read_configurations(tmp_path / "graded.cfg")) > 1
     mlp.calculate_efs(run.potential, candidates, output=tmp_path / "efs.cfg", log=tmp_path / "efs.log")
-    mlp.check_errors(run.potential, candidates, report=tmp_path / "errors.txt", log=tmp_path / "errors.log")
-    assert "Energy per atom:" in (tmp_path / "errors.txt").read_text()
+    assert len(read_configurations(tmp_path / "efs.cfg")) == len(read_configurations(candidates))
     assert not [path.name for path in tmp_path.iterdir() if ".part" in path.name]
 
 
@@ -118,8 +117,8 @@ def test_a_missing_input_is_named(tmp_path):
 def test_a_place_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserInputError, match="file/folder: cannot be made"):
-        Mlp().check_errors(
-            LI2S / "level08.almtp", LI2S / "test.cfg", report=tmp_path / "file" / "folder" / "x", log=tmp_path / "log"
+        Mlp().calculate_efs(
+            LI2S / "level08.almtp", LI2S / "test.cfg", output=tmp_path / "file" / "folder" / "x", log=tmp_path / "log"
         )
 
 
@@ -251,13 +250,11 @@ def test_grades_that_cannot_be_trusted(tmp_path, body, said):
         )
 
 
-def test_energies_and_reports_that_cannot_be_trusted(tmp_path):
+def test_energies_that_cannot_be_trusted(tmp_path):
     mlp = Mlp(executable(tmp_path, "echo 'EFS calculation complete'"))
     potential, held_out, log = LI2S / "level08.almtp", LI2S / "test.cfg", tmp_path / "log.txt"
     with pytest.raises(ExternalProgramError, match="did not write its output"):
         mlp.calculate_efs(potential, held_out, output=tmp_path / "out.cfg", log=log)
-    with pytest.raises(ExternalProgramError, match="wrote no report"):
-        mlp.check_errors(potential, held_out, report=tmp_path / "out.txt", log=log)
 
 
 # --- children do not outlive their owner ------------------------------------------------------------------------
