@@ -17,7 +17,7 @@ MIN_TEMPERATURES = 3
 class ArrheniusPoint:
     """One temperature of an Arrhenius fit.
 
-    Parameters
+    Attributes
     ----------
     temperature_K
         Temperature [K].

@@ -28,7 +28,7 @@ _LARGEST_STEP = 0.4  # of the cell, between frames; beyond, the nearest image ma
 class DriftGroup:
     """Atoms that move as one body, and those of them that tell how it moves.
 
-    Parameters
+    Attributes
     ----------
     members
         Indices of all its atoms, shape (n_members,).

@@ -19,7 +19,7 @@ from interfaceflow.core.errors import DataFileError
 class LabelledConfiguration:
     """A configuration and its label.
 
-    Parameters
+    Attributes
     ----------
     atoms
         The configuration, with its label arrays (phase, region, origin_index), no calculator.

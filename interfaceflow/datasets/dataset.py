@@ -28,7 +28,7 @@ _LONGEST_PAIR_A: Final = 6.0
 class Dataset:
     """Labelled configurations.
 
-    Parameters
+    Attributes
     ----------
     training
         Configurations to train on.

@@ -20,7 +20,7 @@ CellName = Literal["interface", "metal", "binary"]
 class TrajectoryPlan:
     """One trajectory to be run.
 
-    Parameters
+    Attributes
     ----------
     name
         Unique in the ladder, as ``"metal-300K-strain+0.020"``.

@@ -26,7 +26,7 @@ LARGEST_HEATING: Final = 10.0
 class SamplingTask:
     """A run to be done.
 
-    Parameters
+    Attributes
     ----------
     atoms
         Relaxed, or strained, periodic configuration to start from.

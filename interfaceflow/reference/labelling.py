@@ -22,7 +22,7 @@ from interfaceflow.schemas.level_of_theory import LevelOfTheory
 class LabelRequest:
     """A configuration to label.
 
-    Parameters
+    Attributes
     ----------
     atoms
         Periodic configuration.

@@ -37,7 +37,7 @@ _FREE_COMPONENTS: Final = {"normal": (0, 0, 1, 0, 0, 0), "all": (1, 1, 1, 1, 1, 
 class RelaxationTask:
     """What is to be relaxed, and how far.
 
-    Parameters
+    Attributes
     ----------
     atoms
         Periodic configuration.
@@ -69,7 +69,7 @@ class RelaxationTask:
 class Relaxation:
     """A relaxed configuration.
 
-    Parameters
+    Attributes
     ----------
     label
         The final configuration with energies, forces and stress.

@@ -52,7 +52,7 @@ class WorkerFunction(Protocol[Item_contra, Result_co]):
 class WorkerFailure:
     """Why an item has no result.
 
-    Parameters
+    Attributes
     ----------
     reason
         In one sentence, for the user.

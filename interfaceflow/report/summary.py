@@ -14,7 +14,7 @@ from interfaceflow.store.results import FlowResults
 class SummaryTable:
     """A table of formatted numbers.
 
-    Parameters
+    Attributes
     ----------
     title
         What it shows.

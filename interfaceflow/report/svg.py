@@ -16,7 +16,7 @@ LEFT, RIGHT, TOP, BOTTOM = 70.0, 14.0, 16.0, 46.0
 class Axis:
     """One axis of a chart.
 
-    Parameters
+    Attributes
     ----------
     label
         Quantity and unit.
@@ -94,7 +94,7 @@ def text_at(x: float, y: float, words: str, css: str, anchor: str = "middle") ->
 class Chart:
     """A chart under construction: add marks, then :meth:`render`.
 
-    Parameters
+    Attributes
     ----------
     x, y
         Axes.

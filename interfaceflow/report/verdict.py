@@ -20,7 +20,7 @@ Tone = Literal["good", "bad", "open"]
 class Answer:
     """An answer to one question.
 
-    Parameters
+    Attributes
     ----------
     question
         The question.

@@ -16,7 +16,7 @@ from interfaceflow.schemas.level_of_theory import LevelOfTheory
 class Engine:
     """An engine: a factory of ASE calculators, and what they can do.
 
-    Parameters
+    Attributes
     ----------
     name
         Name in level-of-theory files.
