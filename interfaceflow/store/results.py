@@ -13,7 +13,17 @@ D = TypeVar("D", bound=Doc)
 
 @dataclass(frozen=True)
 class StoredDoc:
-    """A Doc with the job that made it."""
+    """A Doc with the job that made it.
+
+    Attributes
+    ----------
+    uuid, index, job_name
+        jobflow's identifier of the job, its index, and its name.
+    completed_on
+        When the job ended, as jobflow writes it.
+    doc
+        The Doc.
+    """
 
     uuid: str
     index: int
@@ -24,7 +34,17 @@ class StoredDoc:
 
 @dataclass(frozen=True)
 class FlowResults:
-    """Everything a flow has stored so far, in order of completion."""
+    """Everything a flow has stored so far.
+
+    Attributes
+    ----------
+    flow_uuid, title
+        The flow, and its title from the config.
+    settings, config_sha256
+        Its resolved config, and the SHA-256 of that and its inputs.
+    docs
+        Its Docs, in order of completion.
+    """
 
     flow_uuid: str
     title: str

@@ -27,7 +27,13 @@ _PATTERN = re.compile(r"\s*([A-Za-z_]\w*)\s*(>=|<=|!=|==|=|>|<)\s*(.*?)\s*")
 
 @dataclass(frozen=True)
 class Filter:
-    """One condition on one column."""
+    """One condition on one column.
+
+    Attributes
+    ----------
+    column, comparison, value
+        As they stand in the filter's text.
+    """
 
     column: str
     comparison: str
