@@ -25,11 +25,19 @@ class ArrheniusPoint:
         Whether the metal was solid; a line never crosses its melting.
     estimate
         Diffusivity of the group in the direction that is fitted.
+    extrapolated
+        Whether the run stopped at the break threshold: it went where the potential is not to be trusted.
     """
 
     temperature_K: float
     metal_is_solid: bool
     estimate: DiffusivityEstimate
+    extrapolated: bool = False
+
+    @property
+    def may_count(self) -> bool:
+        """Whether its run was one of two solids, within what the potential knows."""
+        return self.metal_is_solid and not self.extrapolated
 
 
 def fit_activation_energy(points: Sequence[ArrheniusPoint], *, label: str, direction: Direction) -> ArrheniusFit:
@@ -42,13 +50,14 @@ def fit_activation_energy(points: Sequence[ArrheniusPoint], *, label: str, direc
     Parameters
     ----------
     points
-        One or more estimates of the group in this direction, at any temperatures; upper limits are passed over.
+        One or more estimates of the group in this direction, at any temperatures; upper limits, molten metal and
+        runs that extrapolated are passed over.
     label
         Name of the group.
     direction
         Direction.
     """
-    usable = [p for p in points if p.metal_is_solid and p.estimate.tracer_diffusivity_cm2_s is not None]
+    usable = [p for p in points if p.may_count and p.estimate.tracer_diffusivity_cm2_s is not None]
     n_temperatures = len({p.temperature_K for p in usable})
     if n_temperatures < MIN_TEMPERATURES:
         return ArrheniusFit(
@@ -83,13 +92,15 @@ def _log_error(estimate: DiffusivityEstimate) -> float:
 
 
 def _why_too_few(points: Sequence[ArrheniusPoint], n_temperatures: int) -> str:
-    n_limits = sum(p.estimate.tracer_diffusivity_cm2_s is None and p.metal_is_solid for p in points)
+    n_limits = sum(p.estimate.tracer_diffusivity_cm2_s is None and p.may_count for p in points)
     n_liquid = sum(not p.metal_is_solid for p in points)
+    n_extrapolated = sum(p.metal_is_solid and p.extrapolated for p in points)
     excluded = [
         text
         for number, text in (
             (n_limits, f"{n_limits} with an upper limit only"),
             (n_liquid, f"{n_liquid} with molten metal"),
+            (n_extrapolated, f"{n_extrapolated} from a run that left what the potential knows"),
         )
         if number
     ]

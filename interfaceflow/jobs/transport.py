@@ -99,7 +99,9 @@ def fit_arrhenius(transport: list[TransportDoc], settings: AnalysisSettings) -> 
     series: dict[tuple[str, Direction], list[ArrheniusPoint]] = {}
     for doc in transport:
         for estimate in doc.estimates:
-            point = ArrheniusPoint(doc.temperature_K, doc.metal_is_solid, estimate)
+            point = ArrheniusPoint(
+                doc.temperature_K, doc.metal_is_solid, estimate, extrapolated=doc.status == "extrapolated"
+            )
             series.setdefault((estimate.label, estimate.direction), []).append(point)
     return ArrheniusDoc(
         fits=tuple(

@@ -59,7 +59,7 @@ class ArrheniusFit(BaseModel):
     activation_energy_eV: float | None = Field(default=None, description="Activation energy [eV]")
     activation_energy_error_eV: float | None = Field(default=None, description="Its standard error [eV]")
     log10_prefactor_cm2_s: float | None = Field(default=None, description="log10 of D0 in cm2/s")
-    n_points: int = Field(ge=0, description="Temperatures with a value, all with the metal solid")
+    n_points: int = Field(ge=0, description="Temperatures with a value, all of completed runs with the metal solid")
     reason: str | None = Field(default=None, description="Why no fit is given")
 
 

@@ -1,5 +1,7 @@
 """Arrhenius fits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,15 @@ def test_error_grows_where_points_scatter_more_than_their_errors() -> None:
     calm = _fit([_point(t, 0.01) for t in (300, 340, 380, 420)])
     wild = _fit([_point(t, 0.01, n) for t, n in ((300, 0.3), (340, -0.3), (380, 0.3), (420, -0.3))])
     assert wild.activation_energy_error_eV > 10 * calm.activation_energy_error_eV
+
+
+def test_a_run_that_extrapolated_is_left_out() -> None:
+    good = [_point(t) for t in (300, 350, 420)]
+    wild = replace(_point(390, noise=2.0), extrapolated=True)
+    assert _fit([*good, wild]) == _fit(good)
+    fit = _fit([*good[:2], wild])
+    assert fit.activation_energy_eV is None
+    assert "1 from a run that left what the potential knows" in str(fit.reason)
 
 
 def test_molten_metal_is_left_out() -> None:
