@@ -21,7 +21,7 @@ class LearningRunDoc(BaseModel):
 
     cell: str = Field(description="Which cell was run")
     temperature_K: float = quantity("K", "Temperature", gt=0)
-    reached_ps: float = quantity("ps", "Time since the last break that this run reached, earlier rounds included", ge=0)
+    reached_ps: float = quantity("ps", "Time the run lasted in this round", ge=0)
     broke: bool = Field(description="Whether the break threshold, or the smallest allowed distance, was passed")
     reason: str | None = Field(default=None, description="What stopped it")
     largest_grade: float = quantity("1", "Largest extrapolation grade seen", ge=0)
