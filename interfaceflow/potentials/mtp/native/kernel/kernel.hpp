@@ -11,38 +11,58 @@
 
 namespace mtp {
 
+// factor * a moment or adjoint * a moment.
+template <class Real>
+struct Term {
+  int first, second;
+  Real factor;
+};
+
+// Terms begin[i - from] .. begin[i - from + 1] belong to moment i; those below `from` have none.
+struct Terms {
+  int from;
+  const int* begin;
+};
+
+// The numbers of a potential, in the precision the kernel computes in.
+template <class Real>
+struct Coefficients {
+  const Real* radial;          // [central][neighbour][radial function][Chebyshev]
+  const Real* powers;          // the same functions in powers of the Chebyshev variable; null where that costs digits
+  const Term<Real>* products;  // of ModelView::products
+  const Term<Real>* uses;      // of ModelView::uses
+  const Real* of_moment;       // [moment]: its coefficient in the energy, 0 for all but scalars
+};
+
 // The basis and the coefficients, in the order the loops want them. Filled by Model.
 struct ModelView {
   int n_species, n_radial_functions, n_chebyshev;
   double min_dist, max_dist, scaling;
-  const double* radial;   // [central][neighbour][radial function][Chebyshev]
   const double* species;  // [species]
+  Coefficients<double> in_double;
+  Coefficients<float> in_single;
 
-  // Monomials of the unit vector: monomial m is monomial parent[m] times component axis[m]; the first one is 1.
-  int n_monomials;
-  const int* parent;
-  const int* axis;
-  // Basic moments, sorted by radial function: those of function mu are basic_begin[mu] .. basic_begin[mu + 1].
-  int n_basic;
+  // Basic moments. Radial function mu has one for each monomial up to degree[mu], in the order of kernel/shapes.hpp,
+  // those of function mu being basic_begin[mu] .. basic_begin[mu + 1]. Degrees do not grow with mu. Where a potential
+  // uses only some of these monomials, the moments of the others are computed and have no use.
+  const int* degree;
   const int* basic_begin;
-  const int* monomial_of;
-  // The same by monomial: entries use_begin[m] .. use_begin[m + 1] name radial function and basic moment.
-  const int* use_begin;
-  const int* use_function;
-  const int* use_basic;
 
-  // Contractions: moment[run_target[r]] += sum over k of run r of factor[k] * moment[first[k]] * moment[second[k]].
-  int n_moments, n_runs;
-  const int* run_begin;
-  const int* run_target;
-  const int* first;
-  const int* second;
-  const double* factor;
+  // Contractions. A moment behind the basic ones is a sum of products of two moments before it (`products`: first,
+  // second), and its adjoint goes to these (`uses`, by source: the target, the other source).
+  int n_moments;
+  Terms products, uses;
 
-  // The energy: species coefficient plus sum of scalar_coefficient[k] * moment[scalar[k]].
+  // The energy: species coefficient plus sum over moments of their coefficient times the moment.
   int n_scalars;
-  const int* scalar;
+  const int* scalar;                 // the moment of each
   const double* scalar_coefficient;
+
+  // What each scalar is made of: moments made_of[made_of_begin[k]] .. made_of[made_of_begin[k + 1]], descending, the
+  // basic ones from support_begin[k] on.
+  const int* made_of_begin;
+  const int* support_begin;
+  const int* made_of;
 };
 
 struct Batch {
@@ -56,20 +76,21 @@ struct Batch {
   const double* z;
 };
 
-// Scratch memory of one thread, at least scratch_size() doubles, aligned to 64 bytes.
-using Scratch = double*;
+// Scratch memory of one thread, at least scratch_size() bytes, aligned to 64 bytes.
+using Scratch = void*;
 
 struct Kernel {
   const char* name;
   int lanes;
 
-  // Doubles of scratch that the functions below need for a batch of n_slots.
+  // Bytes of scratch that the functions below need for a batch of n_slots.
   long (*scratch_size)(const ModelView&, int n_slots);
 
-  // Site energies [lane] and their derivatives with respect to the neighbours' positions [slot][x, y, z][lane]. With
-  // `rows`, also the derivatives with respect to the coefficients that a central atom of this species has:
+  // Site energies [lane]. With `derivatives`, also those with respect to the neighbours' positions [slot][x, y, z][lane],
+  // and, in `sums`, their sum over neighbours and that of derivative times position [x y z xx yy zz yz xz xy][lane]. With
+  // `rows`, the derivatives with respect to the coefficients that a central atom of this species has:
   // [neighbour species][radial function][Chebyshev], then one for its species, then the scalars; each [lane].
-  void (*energy)(const ModelView&, const Batch&, Scratch, double* energies, double* derivatives, double* rows);
+  void (*energy)(const ModelView&, const Batch&, Scratch, double* energies, double* derivatives, double* sums, double* rows);
 
   // For the functional  sum over lanes of  energy_weight * energy + sum over slots of direction . derivative  (of the
   // energy with respect to that neighbour), its derivative with respect to the coefficients, added to `rows` (layout as
@@ -77,7 +98,7 @@ struct Kernel {
   void (*pull_back)(const ModelView&, const Batch&, Scratch, const double* energy_weights, const double* directions,
                     double* rows);
 
-  // Scalar moments [scalar][lane] and their derivatives [scalar][slot][x, y, z][lane].
+  // Scalar moments [scalar][lane] and their derivatives [slot][scalar][x, y, z][lane].
   void (*basis)(const ModelView&, const Batch&, Scratch, double* values, double* derivatives);
 
   // Largest |sum over c of rows[c] * inverse[c][k]| over k, per lane, for n_groups batches at once:

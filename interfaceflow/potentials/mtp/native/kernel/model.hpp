@@ -24,15 +24,26 @@ class Model {
   std::vector<int> coefficients_of(int central) const;
 
  private:
-  // Both also enter their arrays into the view. `order` sorts basic moments by radial function, `place` is where each
-  // moment of the potential is in that order.
-  void arrange_basic_moments(const Potential& potential, const std::vector<int>& order);
+  // Each enters its arrays into the view; `place` is where each moment of the potential is in the view's order.
+  void arrange_coefficients(const Potential& potential);
+  std::vector<int> arrange_moments(const Potential& potential);
   void arrange_contractions(const Potential& potential, const std::vector<int>& place);
+  void arrange_scalars(const Potential& potential, const std::vector<int>& place);
+
+  // Coefficients<double> and <float> point into these.
+  template <class Real>
+  struct Numbers {
+    std::vector<Real> radial, powers, of_moment;
+    std::vector<Term<Real>> products, uses;
+    Coefficients<Real> view() const;
+  };
 
   ModelView view_{};
-  std::vector<double> coefficients_, scalar_coefficient_, factor_;
-  std::vector<int> parent_, axis_, basic_begin_, monomial_of_, use_begin_, use_function_, use_basic_;
-  std::vector<int> run_begin_, run_target_, first_, second_, scalar_;
+  Numbers<double> in_double_;
+  Numbers<float> in_single_;
+  std::vector<double> species_, scalar_coefficient_;
+  std::vector<int> degree_, basic_begin_, products_begin_, uses_begin_, scalar_;
+  std::vector<int> made_of_begin_, support_begin_, made_of_;
   std::size_t n_radial_ = 0;
 };
 

@@ -1,163 +1,248 @@
-// Part of the kernel (kernel_body.hpp): moments of a batch and their contractions, forwards and backwards.
+// Part of the kernel (kernel_body.hpp): basic moments of a batch, and sums over monomials for each neighbour.
+//
+// Powers of the unit vector's components are products that run along the three loops of a shape, so no monomial is
+// stored. On the way back the moments' adjoints are the coefficients of one polynomial in the unit vector for each radial
+// function, and Horner's rule gives its value and gradient.
 namespace mtp {
 namespace MTP_KERNEL {
 namespace {
 
-void monomials_of_tile(const ModelView& m, const Work& w, int slot) {
-  const vec* unit = w.unit + 3 * slot;
-  for (int t = 0; t < tile; ++t) w.monomial[t] = splat(1.0);
-  for (int i = 1; i < m.n_monomials; ++i) {
-    const vec* parent = w.monomial + m.parent[i] * tile;
-    const vec* u = unit + m.axis[i];
-    vec* out = w.monomial + i * tile;
-    for (int t = 0; t < tile; ++t) out[t] = parent[t] * u[3 * t];
-  }
-}
-
-// The monomials' rates of change along `directions`, and the distances' in `along`; after monomials_of_tile.
-void monomial_rates_of_tile(const ModelView& m, const Batch& b, const Work& w, int slot, const double* directions,
-                            vec* along) {
-  const vec* unit = w.unit + 3 * slot;
-  vec turn[tile][3];
-  for (int t = 0; t < tile; ++t) {
-    const vec* u = unit + 3 * t;
-    vec v[3];
-    for (int a = 0; a < 3; ++a)
-      v[a] = slot + t < b.n_slots ? load(directions + ((slot + t) * 3 + a) * lanes) : splat(0.0);
-    along[t] = u[0] * v[0] + u[1] * v[1] + u[2] * v[2];
-    for (int a = 0; a < 3; ++a) turn[t][a] = (v[a] - along[t] * u[a]) * w.inverse_length[slot + t];
-    w.monomial_rate[t] = splat(0.0);
-  }
-  for (int i = 1; i < m.n_monomials; ++i) {
-    const int axis = m.axis[i], parent = m.parent[i];
-    for (int t = 0; t < tile; ++t)
-      w.monomial_rate[i * tile + t] =
-          w.monomial_rate[parent * tile + t] * unit[3 * t + axis] + w.monomial[parent * tile + t] * turn[t][axis];
-  }
-}
-
-void basic_moments(const ModelView& m, const Batch& b, Work& w) {
-  const int n_functions = m.n_radial_functions;
-  for (int i = 0; i < m.n_moments; ++i) w.moment[i] = splat(0.0);
+// moment[i] = sum over neighbours of f(r) u_x^a u_y^b u_z^c; with_rates: rate[i], its change when the unit vectors turn
+// by `turn` and the distances change by `along`.
+template <bool with_rates, class Shape>
+void basic_moments(const Shape& shape, const ModelView& m, const Batch& b, Work& w) {
+  const int n_functions = shape.n_functions;
+  const int n_basic = m.basic_begin[n_functions];
+  clear(w.moment, n_basic);
+  if (with_rates) clear(w.rate, n_basic);
   for (int slot = 0; slot < b.n_slots; slot += tile) {
-    monomials_of_tile(m, w, slot);
-    for (int mu = 0; mu < n_functions; ++mu) {
-      vec f[tile];
-      for (int t = 0; t < tile; ++t) f[t] = w.value[(slot + t) * n_functions + mu];
-      for (int i = m.basic_begin[mu]; i < m.basic_begin[mu + 1]; ++i) {
-        const vec* u = w.monomial + m.monomial_of[i] * tile;
-        vec sum = w.moment[i];
-        for (int t = 0; t < tile; ++t) sum += f[t] * u[t];
-        w.moment[i] = sum;
-      }
+    const vec *x = w.x + slot, *y = w.y + slot, *z = w.z + slot, *turn = w.turn + 3 * slot;
+    const vec *f = w.value + slot * n_functions, *df = w.slope + slot * n_functions;
+    vec px[tile], py[tile], pz[tile], dpx[tile], dpy[tile], dpz[tile];
+    int at[max_functions];
+    for (int mu = 0; mu < n_functions; ++mu) at[mu] = m.basic_begin[mu];
+    for (int t = 0; t < tile; ++t) {
+      px[t] = splat(1);
+      dpx[t] = vec{};
     }
-  }
-}
-
-void contract(const ModelView& m, vec* moment) {
-  for (int run = 0; run < m.n_runs; ++run) {
-    vec sum = moment[m.run_target[run]];
-    for (int k = m.run_begin[run]; k < m.run_begin[run + 1]; ++k)
-      sum += m.factor[k] * moment[m.first[k]] * moment[m.second[k]];
-    moment[m.run_target[run]] = sum;
-  }
-}
-
-// adjoint[i] = d(sum of weights)/d(moment[i]), from those of the targets to those of the sources.
-void contract_reverse(const ModelView& m, const vec* moment, vec* adjoint) {
-  for (int run = m.n_runs - 1; run >= 0; --run) {
-    const vec target = adjoint[m.run_target[run]];
-    for (int k = m.run_begin[run]; k < m.run_begin[run + 1]; ++k) {
-      const vec scaled = m.factor[k] * target;
-      adjoint[m.first[k]] += scaled * moment[m.second[k]];
-      adjoint[m.second[k]] += scaled * moment[m.first[k]];
-    }
-  }
-}
-
-void seed_adjoint(const ModelView& m, vec* adjoint) {
-  for (int i = 0; i < m.n_moments; ++i) adjoint[i] = splat(0.0);
-  for (int k = 0; k < m.n_scalars; ++k) adjoint[m.scalar[k]] += m.scalar_coefficient[k];
-}
-
-// The moments' rates of change along `directions`.
-void rates(const ModelView& m, const Batch& b, Work& w, const double* directions) {
-  const int n_functions = m.n_radial_functions;
-  for (int i = 0; i < m.n_moments; ++i) w.rate[i] = splat(0.0);
-  for (int slot = 0; slot < b.n_slots; slot += tile) {
-    monomials_of_tile(m, w, slot);
-    vec along[tile];
-    monomial_rates_of_tile(m, b, w, slot, directions, along);
-    for (int mu = 0; mu < n_functions; ++mu) {
-      vec f[tile], df[tile];
+    const int top = shape.degree(0);
+#pragma GCC unroll 16
+    for (int a = 0; a <= top; ++a) {
       for (int t = 0; t < tile; ++t) {
-        f[t] = w.value[(slot + t) * n_functions + mu];
-        df[t] = w.slope[(slot + t) * n_functions + mu] * along[t];
+        py[t] = px[t];
+        dpy[t] = dpx[t];
       }
-      for (int i = m.basic_begin[mu]; i < m.basic_begin[mu + 1]; ++i) {
-        const int k = m.monomial_of[i] * tile;
-        vec sum = w.rate[i];
-        for (int t = 0; t < tile; ++t) sum += df[t] * w.monomial[k + t] + f[t] * w.monomial_rate[k + t];
-        w.rate[i] = sum;
-      }
-    }
-  }
-  for (int run = 0; run < m.n_runs; ++run) {
-    vec sum = w.rate[m.run_target[run]];
-    for (int k = m.run_begin[run]; k < m.run_begin[run + 1]; ++k) {
-      const int i = m.first[k], j = m.second[k];
-      sum += m.factor[k] * (w.rate[i] * w.moment[j] + w.moment[i] * w.rate[j]);
-    }
-    w.rate[m.run_target[run]] = sum;
-  }
-}
-
-// Derivatives of the functional whose adjoint is given, with respect to the neighbours' positions.
-void derivatives_of(const ModelView& m, const Batch& b, const Work& w, const vec* adjoint, double* out) {
-  const int n_functions = m.n_radial_functions;
-  for (int slot = 0; slot < b.n_slots; slot += tile) {
-    monomials_of_tile(m, w, slot);
-    const vec* value = w.value + slot * n_functions;
-    const vec* slope = w.slope + slot * n_functions;
-    const vec* unit = w.unit + 3 * slot;
-    vec radial[tile];
-    for (int t = 0; t < tile; ++t) radial[t] = splat(0.0);
-    for (int i = 0; i < m.n_monomials; ++i) {
-      vec weight[tile], sloped[tile];
-      for (int t = 0; t < tile; ++t) weight[t] = sloped[t] = splat(0.0);
-      for (int k = m.use_begin[i]; k < m.use_begin[i + 1]; ++k) {
-        const vec g = adjoint[m.use_basic[k]];
-        const int mu = m.use_function[k];
+#pragma GCC unroll 16
+      for (int e = 0; e <= top - a; ++e) {
         for (int t = 0; t < tile; ++t) {
-          weight[t] += g * value[t * n_functions + mu];
-          sloped[t] += g * slope[t * n_functions + mu];
+          pz[t] = py[t];
+          dpz[t] = dpy[t];
+        }
+#pragma GCC unroll 16
+        for (int c = 0; c <= top - a - e; ++c) {
+#pragma GCC unroll 8
+          for (int mu = 0; mu < n_functions; ++mu) {
+            if (shape.degree(mu) < a + e + c) break;
+            vec sum = w.moment[at[mu]];
+            for (int t = 0; t < tile; ++t) sum += f[t * n_functions + mu] * pz[t];
+            w.moment[at[mu]] = sum;
+            if (with_rates) {
+              vec rate = w.rate[at[mu]];
+              for (int t = 0; t < tile; ++t)
+                rate += f[t * n_functions + mu] * dpz[t] + (df[t * n_functions + mu] * w.along[slot + t]) * pz[t];
+              w.rate[at[mu]] = rate;
+            }
+            ++at[mu];
+          }
+          for (int t = 0; t < tile; ++t) {
+            if (with_rates) dpz[t] = dpz[t] * z[t] + pz[t] * turn[3 * t + 2];
+            pz[t] *= z[t];
+          }
+        }
+        for (int t = 0; t < tile; ++t) {
+          if (with_rates) dpy[t] = dpy[t] * y[t] + py[t] * turn[3 * t + 1];
+          py[t] *= y[t];
         }
       }
       for (int t = 0; t < tile; ++t) {
-        w.monomial_rate[i * tile + t] = weight[t];
-        radial[t] += sloped[t] * w.monomial[i * tile + t];
+        if (with_rates) dpx[t] = dpx[t] * x[t] + px[t] * turn[3 * t];
+        px[t] *= x[t];
       }
     }
-    vec gradient[3][tile];
-    for (int a = 0; a < 3; ++a)
-      for (int t = 0; t < tile; ++t) gradient[a][t] = splat(0.0);
-    for (int i = m.n_monomials - 1; i > 0; --i) {
-      const int axis = m.axis[i];
-      const vec* weight = w.monomial_rate + i * tile;
-      const vec* parent = w.monomial + m.parent[i] * tile;
-      vec* parent_weight = w.monomial_rate + m.parent[i] * tile;
-      for (int t = 0; t < tile; ++t) {
-        gradient[axis][t] += weight[t] * parent[t];
-        parent_weight[t] += weight[t] * unit[3 * t + axis];
+  }
+}
+
+// Distances' and unit vectors' rates of change along `directions`.
+void turn_of(const Batch& b, Work& w, const double* directions) {
+  for (int slot = 0; slot < padded(b.n_slots); ++slot) {
+    if (slot >= b.n_slots) {
+      w.along[slot] = vec{};
+      clear(w.turn + 3 * slot, 3);
+      continue;
+    }
+    const double* d = directions + 3L * slot * lanes;
+    const vec v[3] = {load(d), load(d + lanes), load(d + 2 * lanes)};
+    const vec along = w.x[slot] * v[0] + w.y[slot] * v[1] + w.z[slot] * v[2];
+    w.along[slot] = along;
+    w.turn[3 * slot] = (v[0] - along * w.x[slot]) * w.inverse_length[slot];
+    w.turn[3 * slot + 1] = (v[1] - along * w.y[slot]) * w.inverse_length[slot];
+    w.turn[3 * slot + 2] = (v[2] - along * w.z[slot]) * w.inverse_length[slot];
+  }
+}
+
+// A polynomial's value at some unit vectors, and its derivatives.
+struct Values {
+  vec value[back_tile], x[back_tile], y[back_tile], z[back_tile];
+};
+
+// Sum over all monomials up to a degree of coefficient times monomial.
+template <bool with_gradient>
+MTP_INLINE Values polynomial(int degree, const vec* coefficient, const vec* x, const vec* y, const vec* z) {
+  Values out;
+  const vec* g = coefficient + n_monomials(degree);
+#pragma GCC unroll 16
+  for (int a = 0; a <= degree; ++a) {  // from x^degree down: a is what is left for y and z
+    vec d[back_tile], dy[back_tile], dz[back_tile];
+#pragma GCC unroll 16
+    for (int e = 0; e <= a; ++e) {  // from y^a down
+      vec c[back_tile], dc[back_tile];
+      --g;
+      for (int t = 0; t < back_tile; ++t) {
+        c[t] = *g;
+        dc[t] = vec{};
+      }
+#pragma GCC unroll 16
+      for (int k = 0; k < e; ++k) {
+        --g;
+        for (int t = 0; t < back_tile; ++t) {
+          if (with_gradient) dc[t] = k == 0 ? c[t] : dc[t] * z[t] + c[t];
+          c[t] = c[t] * z[t] + *g;
+        }
+      }
+      for (int t = 0; t < back_tile; ++t) {
+        if (with_gradient) {
+          dy[t] = e == 0 ? vec{} : e == 1 ? d[t] : dy[t] * y[t] + d[t];
+          dz[t] = e == 0 ? dc[t] : dz[t] * y[t] + dc[t];
+        }
+        d[t] = e == 0 ? c[t] : d[t] * y[t] + c[t];
       }
     }
-    for (int t = 0; t < tile && slot + t < b.n_slots; ++t) {
-      const vec* u = unit + 3 * t;
+    for (int t = 0; t < back_tile; ++t) {
+      if (with_gradient) {
+        out.x[t] = a == 0 ? vec{} : a == 1 ? out.value[t] : out.x[t] * x[t] + out.value[t];
+        out.y[t] = a == 0 ? dy[t] : out.y[t] * x[t] + dy[t];
+        out.z[t] = a == 0 ? dz[t] : out.z[t] * x[t] + dz[t];
+      }
+      out.value[t] = a == 0 ? d[t] : out.value[t] * x[t] + d[t];
+    }
+  }
+  return out;
+}
+
+// Derivatives of the energy with respect to the radial functions (by_value of w) and, with_derivatives, to the
+// neighbours' positions, with the sums that Kernel::energy describes.
+template <bool with_derivatives, class Shape>
+void neighbour_derivatives(const Shape& shape, const ModelView& m, const Batch& b, Work& w, double* derivatives,
+                           double* sums) {
+  const int n_functions = shape.n_functions;
+  wide sum[9];
+  for (wide& component : sum) component = wide{};
+  for (int slot = 0; slot < b.n_slots; slot += back_tile) {
+    const vec *x = w.x + slot, *y = w.y + slot, *z = w.z + slot;
+    vec radial[back_tile], gx[back_tile], gy[back_tile], gz[back_tile];
+    for (int t = 0; t < back_tile; ++t) radial[t] = gx[t] = gy[t] = gz[t] = vec{};
+#pragma GCC unroll 8
+    for (int mu = 0; mu < n_functions; ++mu) {
+      const Values p = polynomial<with_derivatives>(shape.degree(mu), w.adjoint + m.basic_begin[mu], x, y, z);
+      for (int t = 0; t < back_tile; ++t) {
+        const int at = (slot + t) * n_functions + mu;
+        w.by_value[at] = p.value[t];
+        if (!with_derivatives) continue;
+        const vec f = w.value[at], df = w.slope[at];
+        radial[t] += df * p.value[t];
+        gx[t] += f * p.x[t];
+        gy[t] += f * p.y[t];
+        gz[t] += f * p.z[t];
+      }
+    }
+    if (!with_derivatives) continue;
+    for (int t = 0; t < back_tile && slot + t < b.n_slots; ++t) {
       const vec inverse = w.inverse_length[slot + t];
-      const vec along = u[0] * gradient[0][t] + u[1] * gradient[1][t] + u[2] * gradient[2][t];
-      const vec total = radial[t] - inverse * along;
-      for (int a = 0; a < 3; ++a) store(out + ((slot + t) * 3 + a) * lanes, inverse * gradient[a][t] + total * u[a]);
+      const vec total = radial[t] - inverse * (x[t] * gx[t] + y[t] * gy[t] + z[t] * gz[t]);
+      const wide d[3] = {__builtin_convertvector(inverse * gx[t] + total * x[t], wide),
+                         __builtin_convertvector(inverse * gy[t] + total * y[t], wide),
+                         __builtin_convertvector(inverse * gz[t] + total * z[t], wide)};
+      const long at = static_cast<long>(slot + t) * lanes;
+      const wide r[3] = {load_wide(b.x + at), load_wide(b.y + at), load_wide(b.z + at)};
+      for (int a = 0; a < 3; ++a) {
+        store_wide(derivatives + 3 * at + a * lanes, d[a]);
+        sum[a] += d[a];
+        sum[3 + a] += d[a] * r[a];
+      }
+      sum[6] += d[1] * r[2];
+      sum[7] += d[0] * r[2];
+      sum[8] += d[0] * r[1];
     }
+  }
+  if (!with_derivatives) return;
+  for (int k = 0; k < 9; ++k) store_wide(sums + k * lanes, sum[k]);
+}
+
+// by_value and by_slope of a functional that depends on moments and on their rates.
+template <class Shape>
+void neighbour_sensitivities(const Shape& shape, const ModelView& m, const Batch& b, Work& w) {
+  const int n_functions = shape.n_functions;
+  for (int slot = 0; slot < b.n_slots; slot += back_tile) {
+    const vec *x = w.x + slot, *y = w.y + slot, *z = w.z + slot, *turn = w.turn + 3 * slot;
+#pragma GCC unroll 8
+    for (int mu = 0; mu < n_functions; ++mu) {
+      const Values p = polynomial<false>(shape.degree(mu), w.adjoint + m.basic_begin[mu], x, y, z);
+      const Values q = polynomial<true>(shape.degree(mu), w.rate_adjoint + m.basic_begin[mu], x, y, z);
+      for (int t = 0; t < back_tile; ++t) {
+        const int at = (slot + t) * n_functions + mu;
+        w.by_value[at] = p.value[t] + q.x[t] * turn[3 * t] + q.y[t] * turn[3 * t + 1] + q.z[t] * turn[3 * t + 2];
+        w.by_slope[at] = w.along[slot + t] * q.value[t];
+      }
+    }
+  }
+}
+
+// Derivatives of all basic moments with respect to one neighbour's position, into w.jacobian.
+template <class Shape>
+void jacobian_of_slot(const Shape& shape, const ModelView& m, Work& w, int slot) {
+  const int n_functions = shape.n_functions;
+  const vec x = w.x[slot], y = w.y[slot], z = w.z[slot], inverse = w.inverse_length[slot];
+  const vec *f = w.value + slot * n_functions, *df = w.slope + slot * n_functions;
+  int at[max_functions];
+  for (int mu = 0; mu < n_functions; ++mu) at[mu] = m.basic_begin[mu];
+  const int top = shape.degree(0);
+  // Powers of x, y, z and their derivatives; a monomial's own is the product rule.
+  vec px = splat(1), dpx = vec{};
+  for (int a = 0; a <= top; ++a) {
+    vec py = splat(1), dpy = vec{};
+    for (int e = 0; e <= top - a; ++e) {
+      vec pz = splat(1), dpz = vec{};
+      for (int c = 0; c <= top - a - e; ++c) {
+        const vec monomial = px * py * pz;
+        const vec gx = dpx * py * pz, gy = px * dpy * pz, gz = px * py * dpz;
+        const vec along = static_cast<real>(a + e + c) * monomial;  // u . gradient, by Euler's theorem
+        for (int mu = 0; mu < n_functions; ++mu) {
+          if (shape.degree(mu) < a + e + c) break;
+          const vec g = f[mu] * inverse;
+          const vec total = df[mu] * monomial - g * along;
+          vec* out = w.jacobian + 3 * at[mu]++;
+          out[0] = g * gx + total * x;
+          out[1] = g * gy + total * y;
+          out[2] = g * gz + total * z;
+        }
+        dpz = static_cast<real>(c + 1) * pz;
+        pz *= z;
+      }
+      dpy = static_cast<real>(e + 1) * py;
+      py *= y;
+    }
+    dpx = static_cast<real>(a + 1) * px;
+    px *= x;
   }
 }
 

@@ -3,120 +3,181 @@ namespace mtp {
 namespace MTP_KERNEL {
 namespace {
 
-// Chebyshev polynomials and their derivatives with respect to r.
+// The variable of the Chebyshev polynomials runs from -1 at min_dist to 1 at max_dist.
+struct Interval {
+  real width, middle, cutoff, scaling;
+  explicit Interval(const ModelView& m)
+      : width(static_cast<real>(2.0 / (m.max_dist - m.min_dist))),
+        middle(static_cast<real>(0.5 * (m.min_dist + m.max_dist))),
+        cutoff(static_cast<real>(m.max_dist)),
+        scaling(static_cast<real>(m.scaling)) {}
+  vec variable(vec r) const { return (r - middle) * width; }
+};
+
+// The factor that takes a radial function to zero at the cutoff, and its derivative.
+struct Envelope {
+  vec value, slope;
+  Envelope(const Interval& interval, vec r) {
+    const vec from_cutoff = not_positive(r - interval.cutoff);
+    value = interval.scaling * from_cutoff * from_cutoff;
+    slope = 2 * interval.scaling * from_cutoff;
+  }
+};
+
+// Sum of c[k] xi^k and its derivative with respect to xi.
 template <int N>
-inline void chebyshev(const ModelView& m, vec r, vec* t, vec* dt) {
-  const int n = N > 0 ? N : m.n_chebyshev;
-  const double width = 1.0 / (m.max_dist - m.min_dist);
-  const vec slope = splat(2.0 * width);
-  const vec xi = (2.0 * r - (m.min_dist + m.max_dist)) * width;
-  const vec two_xi = xi + xi;
-  const vec two_slope = slope + slope;
-  t[0] = splat(1.0);
-  t[1] = xi;
-  dt[0] = splat(0.0);
-  dt[1] = slope;
-#pragma GCC unroll 12
-  for (int k = 2; k < n; ++k) {
-    t[k] = two_xi * t[k - 1] - t[k - 2];
-    dt[k] = two_xi * dt[k - 1] + two_slope * t[k - 1] - dt[k - 2];
+MTP_INLINE void power_series(const real* c, vec xi, vec& sum, vec& slope) {
+  sum = splat(c[N - 1]);
+  slope = vec{};
+#pragma GCC unroll 16
+  for (int k = N - 2; k >= 0; --k) {
+    slope = slope * xi + sum;
+    sum = sum * xi + c[k];
   }
 }
 
+// Chebyshev polynomials and, unless dt is null, their derivatives with respect to xi.
 template <int N>
-void radial_functions(const ModelView& m, const Batch& b, Work& w) {
+MTP_INLINE void chebyshev(int n_chebyshev, vec xi, vec* t, vec* dt) {
+  const int n = N > 0 ? N : n_chebyshev;
+  const vec two_xi = xi + xi;
+  t[0] = splat(1);
+  t[1] = xi;
+  if (dt) {
+    dt[0] = vec{};
+    dt[1] = splat(1);
+  }
+#pragma GCC unroll 16
+  for (int k = 2; k < n; ++k) {
+    t[k] = two_xi * t[k - 1] - t[k - 2];
+    if (dt) dt[k] = two_xi * dt[k - 1] + 2 * t[k - 1] - dt[k - 2];
+  }
+}
+
+// N: number of Chebyshev polynomials, 0 for any. F: number of radial functions, 0 for any.
+template <int N, int F, bool by_powers>
+void radial_functions_of(const ModelView& m, const Batch& b, Work& w) {
   const int n = N > 0 ? N : m.n_chebyshev;
-  const int n_functions = m.n_radial_functions;
-  vec t[N > 0 ? N : 128], dt[N > 0 ? N : 128];
+  const int n_functions = F > 0 ? F : m.n_radial_functions;
+  const Interval interval(m);
+  const real* coefficients = by_powers ? numbers(m).powers : numbers(m).radial;
+  vec t[N > 0 ? N : max_chebyshev], dt[N > 0 ? N : max_chebyshev];
   for (int segment = 0; segment < b.n_segments; ++segment) {
-    const double* pair =
-        m.radial + static_cast<long>(b.central * m.n_species + b.segment_species[segment]) * n_functions * n;
+    const real* pair =
+        coefficients + static_cast<long>(b.central * m.n_species + b.segment_species[segment]) * n_functions * n;
     for (int slot = b.segment_begin[segment]; slot < b.segment_begin[segment + 1]; ++slot) {
       const vec x = load(b.x + slot * lanes), y = load(b.y + slot * lanes), z = load(b.z + slot * lanes);
       const vec r = square_root(x * x + y * y + z * z);
-      const vec inverse = 1.0 / r;
+      const vec inverse = 1 / r;
       w.inverse_length[slot] = inverse;
-      w.unit[3 * slot] = x * inverse;
-      w.unit[3 * slot + 1] = y * inverse;
-      w.unit[3 * slot + 2] = z * inverse;
-      chebyshev<N>(m, r, t, dt);
-      const vec from_cutoff = not_positive(r - m.max_dist);
-      const vec envelope_slope = 2.0 * m.scaling * from_cutoff;
-      const vec envelope = m.scaling * from_cutoff * from_cutoff;
+      w.x[slot] = x * inverse;
+      w.y[slot] = y * inverse;
+      w.z[slot] = z * inverse;
+      const vec xi = interval.variable(r);
+      const Envelope envelope(interval, r);
+      if (!by_powers) chebyshev<N>(n, xi, t, dt);
+#pragma GCC unroll 8
       for (int mu = 0; mu < n_functions; ++mu) {
-        const double* c = pair + mu * n;
-        vec sum = splat(c[0]), slope = splat(0.0);
-#pragma GCC unroll 12
-        for (int k = 1; k < n; ++k) {
-          sum += c[k] * t[k];
-          slope += c[k] * dt[k];
+        const real* c = pair + mu * n;
+        vec sum, slope;
+        if constexpr (by_powers) {
+          power_series<N>(c, xi, sum, slope);
+        } else {
+          sum = splat(c[0]);
+          slope = vec{};
+          for (int k = 1; k < n; ++k) {
+            sum += c[k] * t[k];
+            slope += c[k] * dt[k];
+          }
         }
-        w.value[slot * n_functions + mu] = envelope * sum;
-        w.slope[slot * n_functions + mu] = envelope_slope * sum + envelope * slope;
+        w.value[slot * n_functions + mu] = envelope.value * sum;
+        w.slope[slot * n_functions + mu] = envelope.slope * sum + envelope.value * (interval.width * slope);
       }
     }
   }
-  for (int slot = b.n_slots; slot < padded(b.n_slots); ++slot) {
-    for (int a = 0; a < 3; ++a) w.unit[3 * slot + a] = splat(a == 0 ? 1.0 : 0.0);
-    w.inverse_length[slot] = splat(0.0);
-    for (int mu = 0; mu < n_functions; ++mu) w.value[slot * n_functions + mu] = w.slope[slot * n_functions + mu] = splat(0.0);
-  }
 }
 
-void radial_stage(const ModelView& m, const Batch& b, Work& w) {
-  if (m.n_chebyshev == 8)
-    radial_functions<8>(m, b, w);
-  else if (m.n_chebyshev == 10)
-    radial_functions<10>(m, b, w);
+template <int F>
+void radial_functions(const ModelView& m, const Batch& b, Work& w) {
+  const bool by_powers = numbers(m).powers != nullptr;
+  if (by_powers && m.n_chebyshev == 8)
+    radial_functions_of<8, F, true>(m, b, w);
+  else if (by_powers && m.n_chebyshev == 10)
+    radial_functions_of<10, F, true>(m, b, w);
+  else if (m.n_chebyshev == 8)
+    radial_functions_of<8, F, false>(m, b, w);
   else
-    radial_functions<0>(m, b, w);
+    radial_functions_of<0, F, false>(m, b, w);
+  const int n_functions = m.n_radial_functions;
+  for (int slot = b.n_slots; slot < padded(b.n_slots); ++slot) {
+    w.x[slot] = splat(1);
+    w.y[slot] = w.z[slot] = w.inverse_length[slot] = vec{};
+    clear(w.value + slot * n_functions, n_functions);
+    clear(w.slope + slot * n_functions, n_functions);
+  }
 }
 
-// Adds, for n slots of one segment, by_value * phi + by_slope * dphi/dr to the rows of its radial coefficients.
-// by_value and by_slope are [slot of the tile][radial function].
+// Adds to the rows of the radial coefficients, for each slot and radial function, by_value times the derivative of f and,
+// unless by_slope is null, by_slope times that of df/dr.
 template <int N, bool with_slope>
-void add_radial_rows(const ModelView& m, const Batch& b, int slot, int n_slots, const vec* by_value, const vec* by_slope,
-                     double* rows) {
+void add_radial_rows_of(const ModelView& m, const Batch& b, const Work& w, double* rows) {
   const int n = N > 0 ? N : m.n_chebyshev;
-  vec t[tile][N > 0 ? N : 128], dt[tile][N > 0 ? N : 128];
-  vec envelope[tile], envelope_slope[tile];
-  for (int s = 0; s < n_slots; ++s) {
-    const long at = static_cast<long>(slot + s) * lanes;
-    const vec x = load(b.x + at), y = load(b.y + at), z = load(b.z + at);
-    const vec r = square_root(x * x + y * y + z * z);
-    chebyshev<N>(m, r, t[s], dt[s]);
-    const vec from_cutoff = not_positive(r - m.max_dist);
-    envelope_slope[s] = 2.0 * m.scaling * from_cutoff;
-    envelope[s] = m.scaling * from_cutoff * from_cutoff;
-  }
-  for (int mu = 0; mu < m.n_radial_functions; ++mu) {
-    vec a[tile], c[tile];
-    for (int s = 0; s < n_slots; ++s) {
-      a[s] = envelope[s] * by_value[s * m.n_radial_functions + mu];
-      if (with_slope) {
-        a[s] += envelope_slope[s] * by_slope[s * m.n_radial_functions + mu];
-        c[s] = envelope[s] * by_slope[s * m.n_radial_functions + mu];
+  const int n_functions = m.n_radial_functions;
+  const Interval interval(m);
+  constexpr int together = 4;
+  vec t[together][N > 0 ? N : max_chebyshev], dt[together][N > 0 ? N : max_chebyshev];
+  vec envelope[together], envelope_slope[together];
+  for (int segment = 0; segment < b.n_segments; ++segment) {
+    double* segment_rows = rows + static_cast<long>(b.segment_species[segment]) * n_functions * n * lanes;
+    const int end = b.segment_begin[segment + 1];
+    for (int slot = b.segment_begin[segment]; slot < end; slot += together) {
+      const int n_slots = end - slot < together ? end - slot : together;
+      for (int s = 0; s < together; ++s) {
+        if (s >= n_slots) {
+          envelope[s] = envelope_slope[s] = vec{};
+          clear(t[s], n);
+          clear(dt[s], n);
+          continue;
+        }
+        const long at = static_cast<long>(slot + s) * lanes;
+        const vec x = load(b.x + at), y = load(b.y + at), z = load(b.z + at);
+        const vec r = square_root(x * x + y * y + z * z);
+        chebyshev<N>(n, interval.variable(r), t[s], with_slope ? dt[s] : nullptr);
+        const Envelope both(interval, r);
+        envelope[s] = both.value;
+        envelope_slope[s] = both.slope;
       }
-    }
-    double* out = rows + static_cast<long>(mu) * n * lanes;
-    for (int k = 0; k < n; ++k) {
-      vec sum = load(out + k * lanes);
-      for (int s = 0; s < n_slots; ++s) {
-        sum += a[s] * t[s][k];
-        if (with_slope) sum += c[s] * dt[s][k];
+      for (int mu = 0; mu < n_functions; ++mu) {
+        vec a[together], c[together];
+        for (int s = 0; s < together; ++s) {
+          const int at = (s < n_slots ? slot + s : slot) * n_functions + mu;
+          a[s] = envelope[s] * w.by_value[at];
+          if (with_slope) {
+            a[s] += envelope_slope[s] * w.by_slope[at];
+            c[s] = envelope[s] * w.by_slope[at] * interval.width;
+          }
+        }
+        double* out = segment_rows + static_cast<long>(mu) * n * lanes;
+        for (int k = 0; k < n; ++k) {
+          vec sum = a[0] * t[0][k];
+          if (with_slope) sum += c[0] * dt[0][k];
+          for (int s = 1; s < together; ++s) {
+            sum += a[s] * t[s][k];
+            if (with_slope) sum += c[s] * dt[s][k];
+          }
+          store_wide(out + k * lanes, load_wide(out + k * lanes) + __builtin_convertvector(sum, wide));
+        }
       }
-      store(out + k * lanes, sum);
     }
   }
 }
 
 template <bool with_slope>
-void add_tile_rows(const ModelView& m, const Batch& b, int slot, int n_slots, const vec* by_value, const vec* by_slope,
-                   double* rows) {
+void add_radial_rows(const ModelView& m, const Batch& b, const Work& w, double* rows) {
   if (m.n_chebyshev == 8)
-    add_radial_rows<8, with_slope>(m, b, slot, n_slots, by_value, by_slope, rows);
+    add_radial_rows_of<8, with_slope>(m, b, w, rows);
   else
-    add_radial_rows<0, with_slope>(m, b, slot, n_slots, by_value, by_slope, rows);
+    add_radial_rows_of<0, with_slope>(m, b, w, rows);
 }
 
 }  // namespace

@@ -228,8 +228,9 @@ void PairMTP::compute_batch(const int* atoms, int n, int species) {
                             segment_species_.data(), x_.data(), y_.data(), z_.data()};
   double energies[64];
   double* derivatives = derivatives_.get(static_cast<std::size_t>(std::max(3 * n_slots * lanes, 1)));
-  double* scratch = scratch_.get(static_cast<std::size_t>(mtp::kernel().scratch_size(model_->view(), n_slots)));
-  mtp::kernel().energy(model_->view(), batch, scratch, energies, derivatives, rows_of_batch(species));
+  double* scratch = scratch_.get(static_cast<std::size_t>(mtp::kernel().scratch_size(model_->view(), n_slots)) / sizeof(double));
+  double sums[9 * 64];
+  mtp::kernel().energy(model_->view(), batch, scratch, energies, derivatives, sums, rows_of_batch(species));
   batch_done(atoms, n);
 
   double** f = atom->f;

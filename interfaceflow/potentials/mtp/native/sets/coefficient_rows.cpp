@@ -38,7 +38,8 @@ std::vector<double> ConfigurationSet::site_gradients(const Potential& potential,
     for (std::size_t g = block.first_group; g < block.last_group; ++g) {
       const Group& group = groups_[g];
       const Batch batch = batch_of(group, prepared);
-      kernel().energy(prepared.model.view(), batch, worker.scratch, worker.energies, nullptr, worker.rows);
+      kernel().energy(prepared.model.view(), batch, worker.scratch, worker.energies, nullptr, nullptr,
+                      worker.rows);
       const std::vector<int> own = prepared.model.coefficients_of(batch.central);
       for (std::size_t lane = 0; lane < lanes; ++lane) {
         const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
@@ -59,7 +60,8 @@ std::vector<double> ConfigurationSet::energy_gradients(const Potential& potentia
     for (std::size_t g = block.first_group; g < block.last_group; ++g) {
       const Group& group = groups_[g];
       const Batch batch = batch_of(group, prepared);
-      kernel().energy(prepared.model.view(), batch, worker.scratch, worker.energies, nullptr, worker.rows);
+      kernel().energy(prepared.model.view(), batch, worker.scratch, worker.energies, nullptr, nullptr,
+                      worker.rows);
       const std::vector<int> own = prepared.model.coefficients_of(batch.central);
       for (std::size_t lane = 0; lane < lanes; ++lane) {
         const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
@@ -94,7 +96,7 @@ std::vector<double> ConfigurationSet::site_grades(const Potential& potential, in
       double* grades = worker.many_grades.get(Worker::groups_at_once * lanes);
       for (std::size_t k = g; k < end; ++k)
         kernel().energy(prepared.model.view(), batch_of(groups_[k], prepared), worker.scratch, worker.energies, nullptr,
-                        rows + (k - g) * n_rows * lanes);
+                        nullptr, rows + (k - g) * n_rows * lanes);
       tables[static_cast<std::size_t>(prepared.species[static_cast<std::size_t>(type)])].grades(
           kernel(), static_cast<int>(end - g), rows, grades);
       for (std::size_t k = g; k < end; ++k)
@@ -175,7 +177,6 @@ void ConfigurationSet::block_linear_system(const Prepared& prepared, const Targe
       for (std::size_t slot = 0; slot < n_slots; ++slot) {
         const std::size_t at = (group.first_slot + slot) * lanes + lane;
         const std::size_t other = static_cast<std::size_t>(neighbour_[at]);
-        if (other == nobody) continue;
         const double r[3] = {x_[at], y_[at], z_[at]};
         double* own = design.data() + (force_rows + 3 * (atom - first_atom)) * n + n_species;
         double* others = design.data() + (force_rows + 3 * (other - first_atom)) * n + n_species;
@@ -183,7 +184,7 @@ void ConfigurationSet::block_linear_system(const Prepared& prepared, const Targe
         for (std::size_t k = 0; k < n_scalars; ++k) {
           double d[3];
           for (std::size_t a = 0; a < 3; ++a) {
-            d[a] = derivatives[((k * n_slots + slot) * 3 + a) * lanes + lane];
+            d[a] = derivatives[((slot * n_scalars + k) * 3 + a) * lanes + lane];
             own[a * n + k] += d[a];
             others[a * n + k] -= d[a];
           }

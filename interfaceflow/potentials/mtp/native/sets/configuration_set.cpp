@@ -17,8 +17,6 @@ namespace mtp {
 namespace {
 
 // Components of a symmetric tensor in the order xx yy zz yz xz xy, and how often each stands in the full one.
-constexpr int voigt_row[6] = {0, 1, 2, 1, 0, 0};
-constexpr int voigt_column[6] = {0, 1, 2, 2, 2, 1};
 constexpr double multiplicity[6] = {1.0, 1.0, 1.0, 2.0, 2.0, 2.0};
 constexpr int voigt_of[3][3] = {{0, 5, 4}, {5, 1, 3}, {4, 3, 2}};
 
@@ -81,28 +79,21 @@ void ConfigurationSet::evaluate_block(const Prepared& prepared, const Block& blo
   for (std::size_t g = block.first_group; g < block.last_group; ++g) {
     const Group& group = groups_[g];
     kernel().energy(prepared.model.view(), batch_of(group, prepared), worker.scratch, worker.energies,
-                    worker.derivatives, nullptr);
+                    worker.derivatives, worker.sums, nullptr);
+    // Where there is no neighbour the derivatives are zero, and whom they are given to does not matter.
+    const int* neighbour = neighbour_.data() + group.first_slot * lanes;
+    for (std::size_t slot = 0; slot < static_cast<std::size_t>(group.n_slots); ++slot)
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        double* force = out.forces.data() + 3 * static_cast<std::size_t>(neighbour[slot * lanes + lane]);
+        for (std::size_t a = 0; a < 3; ++a) force[a] -= worker.derivatives[(slot * 3 + a) * lanes + lane];
+      }
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
       if (atom == nobody) continue;
-      const std::size_t c = static_cast<std::size_t>(configuration_of_atom_[atom]);
       out.site_energies[atom] = worker.energies[lane];
-      double own[3] = {0.0, 0.0, 0.0};
-      double* virial = out.plus_stresses.data() + 6 * c;
-      for (std::size_t slot = 0; slot < static_cast<std::size_t>(group.n_slots); ++slot) {
-        const std::size_t at = (group.first_slot + slot) * lanes + lane;
-        const std::size_t other = static_cast<std::size_t>(neighbour_[at]);
-        if (other == nobody) continue;
-        const double r[3] = {x_[at], y_[at], z_[at]};
-        double d[3];
-        for (std::size_t a = 0; a < 3; ++a) {
-          d[a] = worker.derivatives[(slot * 3 + a) * lanes + lane];
-          own[a] += d[a];
-          out.forces[3 * other + a] -= d[a];
-        }
-        for (int k = 0; k < 6; ++k) virial[k] -= d[voigt_row[k]] * r[voigt_column[k]];
-      }
-      for (std::size_t a = 0; a < 3; ++a) out.forces[3 * atom + a] += own[a];
+      double* virial = out.plus_stresses.data() + 6 * static_cast<std::size_t>(configuration_of_atom_[atom]);
+      for (std::size_t a = 0; a < 3; ++a) out.forces[3 * atom + a] += worker.sums[a * lanes + lane];
+      for (std::size_t k = 0; k < 6; ++k) virial[k] -= worker.sums[(3 + k) * lanes + lane];
     }
   }
   for (std::size_t c = block.first_configuration; c < block.last_configuration; ++c)
@@ -186,6 +177,7 @@ void ConfigurationSet::block_gradient(const Prepared& prepared, const Targets& t
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
       const bool there = atom != nobody;
+      const std::size_t own = there ? atom : first_atom;
       const std::size_t c = there ? static_cast<std::size_t>(configuration_of_atom_[atom]) - block.first_configuration : 0;
       worker.energies[lane] = there ? by_energy[c] : 0.0;
       for (std::size_t slot = 0; slot < static_cast<std::size_t>(group.n_slots); ++slot) {
@@ -193,12 +185,8 @@ void ConfigurationSet::block_gradient(const Prepared& prepared, const Targets& t
         const std::size_t other = static_cast<std::size_t>(neighbour_[at]);
         const double r[3] = {x_[at], y_[at], z_[at]};
         for (std::size_t a = 0; a < 3; ++a) {
-          double v = 0.0;
-          if (other != nobody) {
-            v = by_force[3 * (atom - first_atom) + a] - by_force[3 * (other - first_atom) + a];
-            for (std::size_t b = 0; b < 3; ++b)
-              v -= by_stress[6 * c + static_cast<std::size_t>(voigt_of[a][b])] * r[b];
-          }
+          double v = by_force[3 * (own - first_atom) + a] - by_force[3 * (other - first_atom) + a];
+          for (std::size_t b = 0; b < 3; ++b) v -= by_stress[6 * c + static_cast<std::size_t>(voigt_of[a][b])] * r[b];
           worker.derivatives[(slot * 3 + a) * lanes + lane] = v;
         }
       }

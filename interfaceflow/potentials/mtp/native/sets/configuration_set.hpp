@@ -97,7 +97,7 @@ class ConfigurationSet {
   std::vector<int> segments_;
   std::vector<int> atom_of_lane_;           // n_atoms() stands for none
   std::vector<int> configuration_of_atom_;  // one entry more than atoms
-  std::vector<int> neighbour_;              // [slot][lane]; n_atoms() stands for none
+  std::vector<int> neighbour_;              // [slot][lane]; any atom of the block where there is none
   std::vector<double> x_, y_, z_;           // [slot][lane]; cutoff, 0, 0 where there is none
 };
 

@@ -92,7 +92,7 @@ void ConfigurationSet::pack_block(std::size_t first, std::size_t last, const std
           for (std::size_t lane = 0; lane < n_lanes; ++lane) {
             const bool there = lane < n && k < sorted[lane * n_types + type].size();
             const Neighbour* neighbour = there ? sorted[lane * n_types + type][k] : nullptr;
-            neighbour_.push_back(there ? neighbour->atom : nobody);
+            neighbour_.push_back(there ? neighbour->atom : members[at + std::min(lane, n - 1)]);
             x_.push_back(there ? neighbour->vector[0] : cutoff_);
             y_.push_back(there ? neighbour->vector[1] : 0.0);
             z_.push_back(there ? neighbour->vector[2] : 0.0);

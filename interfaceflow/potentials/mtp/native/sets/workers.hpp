@@ -1,6 +1,7 @@
 // What a ConfigurationSet computes with: a prepared potential, and each thread's memory.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "configuration_set.hpp"
@@ -19,19 +20,20 @@ struct ConfigurationSet::Worker {
     const std::size_t n_lanes = static_cast<std::size_t>(lanes), slots = static_cast<std::size_t>(most_slots);
     const std::size_t n_rows = static_cast<std::size_t>(view.n_species * view.n_radial_functions * view.n_chebyshev + 1 +
                                                         view.n_scalars);
-    scratch = buffers[0].get(static_cast<std::size_t>(kernel().scratch_size(view, most_slots)));
+    scratch = buffers[0].get(static_cast<std::size_t>(kernel().scratch_size(view, most_slots)) / sizeof(double));
     energies = buffers[1].get(n_lanes);
-    derivatives = buffers[2].get(3 * slots * n_lanes);
+    derivatives = buffers[2].get(3 * std::max<std::size_t>(slots, 1) * n_lanes);
     rows = buffers[3].get(n_rows * n_lanes);
+    sums = buffers[4].get(9 * n_lanes);
   }
 
   static constexpr std::size_t groups_at_once = 8;
 
-  double *scratch, *energies, *derivatives, *rows;
+  double *scratch, *energies, *derivatives, *rows, *sums;
   AlignedBuffer many_rows, many_grades, basis_values, basis_derivatives;
 
  private:
-  AlignedBuffer buffers[4];
+  AlignedBuffer buffers[5];
 };
 
 }  // namespace mtp
