@@ -76,6 +76,8 @@ struct Batch {
   const double* z;
 };
 
+constexpr int most_lanes = 16;
+
 // Scratch memory of one thread, at least scratch_size() bytes, aligned to 64 bytes.
 using Scratch = void*;
 
@@ -100,6 +102,14 @@ struct Kernel {
 
   // Scalar moments [scalar][lane] and their derivatives [slot][scalar][x, y, z][lane].
   void (*basis)(const ModelView&, const Batch&, Scratch, double* values, double* derivatives);
+
+  // Gathers the neighbours of one lane: of `candidates` those that are closer to `centre` than the cutoff go to
+  // x, y, z and neighbour, `lanes` elements apart, and their number is returned. One more place behind them may be
+  // written. positions [atom][4], the fourth is not used.
+  int (*pack)(int n_candidates, const int* candidates, const double* positions, const double* centre, double cutoff_squared,
+              double* x, double* y, double* z, int* neighbour);
+  // forces[neighbour] -= derivative; neighbour [slot][lane], forces [atom][3].
+  void (*scatter)(int n_slots, const int* neighbour, const double* derivatives, double* forces);
 
   // Largest |sum over c of rows[c] * inverse[c][k]| over k, per lane, for n_groups batches at once:
   // rows [group][c][lane], inverse [c][k] with k padded to a multiple of 8, result [group][lane].

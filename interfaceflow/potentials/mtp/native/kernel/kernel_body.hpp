@@ -11,6 +11,7 @@
 #include "radial_functions.hpp"
 #include "contractions.hpp"
 #include "moments.hpp"
+#include "packing.hpp"
 #include "grades.hpp"
 
 namespace mtp {
@@ -107,7 +108,8 @@ long scratch_size(const ModelView& m, int n_slots) {
 
 }  // namespace
 
-extern const Kernel kernel = {MTP_KERNEL_NAME, lanes, scratch_size, energy, pull_back, basis, grades};
+extern const Kernel kernel = {MTP_KERNEL_NAME, lanes, scratch_size, energy, pull_back, basis,
+                              pack,            scatter, grades};
 
 }  // namespace MTP_KERNEL
 }  // namespace mtp

@@ -25,7 +25,7 @@ PairMTP::PairMTP(LAMMPS* lmp) : Pair(lmp) {
   manybody_flag = 1;
   centroidstressflag = CENTROID_NOTAVAIL;
   try {
-    chosen_lanes_ = mtp::kernel().lanes;
+    lanes_ = mtp::kernel().lanes;
   } catch (const std::invalid_argument& problem) {
     error->all(FLERR, std::string(problem.what()));
   }
@@ -57,6 +57,7 @@ int PairMTP::keyword(int narg, char** arg) {
 void PairMTP::settings(int narg, char** arg) {
   // LAMMPS calls this again where an input repeats pair_style; nothing of the former potential stays.
   path_.clear();
+  sorted_at_step_ = sorted_at_build_ = -1;
   potential_.reset();
   model_.reset();
   if (allocated) allocate();
@@ -147,116 +148,139 @@ int PairMTP::species_of(int i) const { return species_of_type_[static_cast<std::
 
 void PairMTP::compute(int eflag, int vflag) {
   ev_init(eflag, vflag);
-  std::vector<std::vector<int>> batches(potential_->n_species());
-  for (int k = 0; k < list->inum; ++k) {
-    const int i = list->ilist[k];
-    if (species_of(i) < 0) continue;  // of another style of pair_style hybrid
-    std::vector<int>& batch = batches[static_cast<std::size_t>(species_of(i))];
-    batch.push_back(i);
-    if (static_cast<int>(batch.size()) < chosen_lanes_) continue;
-    compute_batch(batch.data(), chosen_lanes_, species_of(i));
-    batch.clear();
-  }
-  for (std::size_t s = 0; s < batches.size(); ++s)
-    if (!batches[s].empty())
-      compute_batch(batches[s].data(), static_cast<int>(batches[s].size()), static_cast<int>(s));
+  if (neighbor->ago == 0 || neighbor->lastcall != sorted_at_step_ || neighbor->ncalls != sorted_at_build_) sort_neighbours();
+  copy_positions();
+  for (std::size_t s = 0; s < potential_->n_species(); ++s)
+    for (std::size_t first = species_begin_[s]; first < species_begin_[s + 1]; first += static_cast<std::size_t>(lanes_))
+      compute_batch(first, static_cast<int>(std::min(species_begin_[s + 1] - first, static_cast<std::size_t>(lanes_))),
+                    static_cast<int>(s));
   if (vflag_fdotr) virial_fdotr_compute();
 }
 
-void PairMTP::pack(const int* atoms, int n) {
-  const std::size_t lanes = static_cast<std::size_t>(chosen_lanes_), n_species = potential_->n_species();
-  const double cutoff = potential_->max_dist;
-  std::size_t room = 1;
-  for (int lane = 0; lane < n; ++lane) room = std::max(room, static_cast<std::size_t>(list->numneigh[atoms[lane]]));
-  const std::size_t needed = n_species * room * lanes;
-  if (x_.size() < needed) {
-    x_.resize(needed);
-    y_.resize(needed);
-    z_.resize(needed);
-    neighbour_.resize(needed);
+void PairMTP::sort_neighbours() {
+  const std::size_t n_species = potential_->n_species();
+  std::vector<std::vector<int>> members(n_species);
+  for (int k = 0; k < list->inum; ++k) {
+    const int species = species_of(list->ilist[k]);
+    if (species >= 0) members[static_cast<std::size_t>(species)].push_back(list->ilist[k]);  // else of another style
   }
-  count_.assign(n_species * lanes, 0);
-  const double* const* x = atom->x;
-  for (int lane = 0; lane < n; ++lane) {
-    const int i = atoms[lane];
-    const double xi = x[i][0], yi = x[i][1], zi = x[i][2];
-    const int* neighbours = list->firstneigh[i];
+  atoms_.clear();
+  species_begin_.assign(1, 0);
+  for (const std::vector<int>& own : members) {
+    atoms_.insert(atoms_.end(), own.begin(), own.end());
+    species_begin_.push_back(atoms_.size());
+  }
+  candidates_.clear();
+  candidates_begin_.assign(1, 0);
+  for (const int i : atoms_) {
+    for (std::vector<int>& of_species : members) of_species.clear();
     for (int k = 0; k < list->numneigh[i]; ++k) {
-      const int j = neighbours[k] & NEIGHMASK;
-      const double dx = x[j][0] - xi, dy = x[j][1] - yi, dz = x[j][2] - zi;
-      if (!(dx * dx + dy * dy + dz * dz < cutoff * cutoff)) continue;
-      if (species_of(j) < 0) continue;
-      const std::size_t species = static_cast<std::size_t>(species_of(j));
-      const std::size_t slot = static_cast<std::size_t>(count_[species * lanes + static_cast<std::size_t>(lane)]++);
-      const std::size_t at = (species * room + slot) * lanes + static_cast<std::size_t>(lane);
-      x_[at] = dx;
-      y_[at] = dy;
-      z_[at] = dz;
-      neighbour_[at] = j;
+      const int j = list->firstneigh[i][k] & NEIGHMASK;
+      if (species_of(j) >= 0) members[static_cast<std::size_t>(species_of(j))].push_back(j);
+    }
+    for (const std::vector<int>& of_species : members) {
+      candidates_.insert(candidates_.end(), of_species.begin(), of_species.end());
+      candidates_begin_.push_back(candidates_.size());
     }
   }
-  segment_begin_.assign(1, 0);
-  segment_species_.clear();
-  std::size_t slot = 0;
-  for (std::size_t s = 0; s < n_species; ++s) {
-    const int* counts = count_.data() + s * lanes;
-    const std::size_t width = static_cast<std::size_t>(*std::max_element(counts, counts + lanes));
-    const std::size_t from = s * room * lanes, to = slot * lanes, length = width * lanes;
-    if (from != to) {
-      std::memmove(x_.data() + to, x_.data() + from, length * sizeof(double));
-      std::memmove(y_.data() + to, y_.data() + from, length * sizeof(double));
-      std::memmove(z_.data() + to, z_.data() + from, length * sizeof(double));
-      std::memmove(neighbour_.data() + to, neighbour_.data() + from, length * sizeof(int));
-    }
-    for (std::size_t lane = 0; lane < lanes; ++lane)
-      for (std::size_t k = static_cast<std::size_t>(counts[lane]); k < width; ++k) {
-        const std::size_t at = to + k * lanes + lane;
-        x_[at] = cutoff;
-        y_[at] = z_[at] = 0.0;
-        neighbour_[at] = -1;
-      }
-    slot += width;
-    segment_begin_.push_back(static_cast<int>(slot));
-    segment_species_.push_back(static_cast<int>(s));
-  }
+  sorted_at_step_ = neighbor->lastcall;
+  sorted_at_build_ = neighbor->ncalls;
 }
 
-void PairMTP::compute_batch(const int* atoms, int n, int species) {
-  pack(atoms, n);
-  const int lanes = chosen_lanes_, n_slots = segment_begin_.back();
+void PairMTP::copy_positions() {
+  const std::size_t n = static_cast<std::size_t>(atom->nlocal + atom->nghost);
+  if (positions_.size() < 4 * n) positions_.resize(4 * n, 0.0);
+  const double* x = n > 0 ? atom->x[0] : nullptr;
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t a = 0; a < 3; ++a) positions_[4 * i + a] = x[3 * i + a];
+}
+
+int PairMTP::pack(std::size_t first, int n) {
+  const std::size_t lanes = static_cast<std::size_t>(lanes_), n_species = potential_->n_species();
+  const double cutoff = potential_->max_dist;
+  std::size_t room = 1;
+  for (std::size_t s = 0; s < n_species; ++s) {
+    std::size_t most = 0;
+    for (std::size_t lane = 0; lane < static_cast<std::size_t>(n); ++lane) {
+      const std::size_t at = (first + lane) * n_species + s;
+      most = std::max(most, candidates_begin_[at + 1] - candidates_begin_[at]);
+    }
+    room += most;
+  }
+  if (x_.size() < room * lanes)
+    for (std::vector<double>* component : {&x_, &y_, &z_}) component->resize(room * lanes);
+  if (neighbour_.size() < room * lanes) neighbour_.resize(room * lanes);
+
+  segment_begin_.assign(1, 0);
+  segment_species_.clear();
+  int slot = 0, counts[mtp::most_lanes];
+  for (std::size_t s = 0; s < n_species; ++s) {
+    int width = 0;
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      counts[lane] = 0;
+      if (lane >= static_cast<std::size_t>(n)) continue;
+      const std::size_t of_atom = (first + lane) * n_species + s, to = static_cast<std::size_t>(slot) * lanes + lane;
+      const std::size_t begin = candidates_begin_[of_atom], end = candidates_begin_[of_atom + 1];
+      counts[lane] = mtp::kernel().pack(static_cast<int>(end - begin), candidates_.data() + begin, positions_.data(),
+                                        positions_.data() + 4 * static_cast<std::size_t>(atoms_[first + lane]),
+                                        cutoff * cutoff, x_.data() + to, y_.data() + to, z_.data() + to,
+                                        neighbour_.data() + to);
+      width = std::max(width, counts[lane]);
+    }
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+      for (int k = counts[lane]; k < width; ++k) {
+        // Beyond the cutoff, and with an atom that will be given a force of zero.
+        const std::size_t at = static_cast<std::size_t>(slot + k) * lanes + lane;
+        x_[at] = cutoff;
+        y_[at] = z_[at] = 0.0;
+        neighbour_[at] = atoms_[first];
+      }
+    slot += width;
+    segment_begin_.push_back(slot);
+    segment_species_.push_back(static_cast<int>(s));
+  }
+  return slot;
+}
+
+void PairMTP::compute_batch(std::size_t first, int n, int species) {
+  const int n_slots = pack(first, n);
+  const int* atoms = atoms_.data() + first;
+  const mtp::Kernel& kernel = mtp::kernel();
   const mtp::Batch batch = {species, n_slots, static_cast<int>(segment_species_.size()), segment_begin_.data(),
                             segment_species_.data(), x_.data(), y_.data(), z_.data()};
-  double energies[64];
-  double* derivatives = derivatives_.get(static_cast<std::size_t>(std::max(3 * n_slots * lanes, 1)));
-  double* scratch = scratch_.get(static_cast<std::size_t>(mtp::kernel().scratch_size(model_->view(), n_slots)) / sizeof(double));
-  double sums[9 * 64];
-  mtp::kernel().energy(model_->view(), batch, scratch, energies, derivatives, sums, rows_of_batch(species));
+  double energies[mtp::most_lanes], sums[9 * mtp::most_lanes];
+  double* derivatives = derivatives_.get(static_cast<std::size_t>(std::max(3 * n_slots * lanes_, 1)));
+  double* scratch = scratch_.get(static_cast<std::size_t>(kernel.scratch_size(model_->view(), n_slots)) / sizeof(double));
+  kernel.energy(model_->view(), batch, scratch, energies, derivatives, sums, rows_of_batch(species));
   batch_done(atoms, n);
 
   double** f = atom->f;
-  const double* const* x = atom->x;
+  kernel.scatter(n_slots, neighbour_.data(), derivatives, f[0]);
+  constexpr int voigt_of_sums[6] = {0, 1, 2, 5, 4, 3};  // LAMMPS' order: xx yy zz xy xz yz
   for (int lane = 0; lane < n; ++lane) {
-    const int i = atoms[lane];
-    double own[3] = {0.0, 0.0, 0.0};
-    for (int slot = 0; slot < n_slots; ++slot) {
-      const int j = neighbour_[static_cast<std::size_t>(slot * lanes + lane)];
-      if (j < 0) continue;
-      const double* d = derivatives + 3 * slot * lanes + lane;
-      const double fx = d[0], fy = d[lanes], fz = d[2 * lanes];
-      own[0] += fx;
-      own[1] += fy;
-      own[2] += fz;
-      f[j][0] -= fx;
-      f[j][1] -= fy;
-      f[j][2] -= fz;
-      if (vflag_either)
-        ev_tally_xyz(i, j, atom->nlocal, force->newton_pair, 0.0, 0.0, fx, fy, fz, x[i][0] - x[j][0], x[i][1] - x[j][1],
-                     x[i][2] - x[j][2]);
-    }
-    for (int a = 0; a < 3; ++a) f[i][a] += own[a];
+    for (int a = 0; a < 3; ++a) f[atoms[lane]][a] += sums[a * lanes_ + lane];
     if (eflag_global) eng_vdwl += energies[lane];
-    if (eflag_atom) eatom[i] += energies[lane];
+    if (eflag_atom) eatom[atoms[lane]] += energies[lane];
+    if (vflag_global)
+      for (int k = 0; k < 6; ++k) virial[k] -= sums[(3 + voigt_of_sums[k]) * lanes_ + lane];
   }
+  if (vflag_atom) tally_pairs(atoms, n, n_slots);
+}
+
+// The virial per atom: half of each pair's to both.
+void PairMTP::tally_pairs(const int* atoms, int n, int n_slots) {
+  const double* derivatives = derivatives_.get(0);
+  for (int slot = 0; slot < n_slots; ++slot)
+    for (int lane = 0; lane < n; ++lane) {
+      const int at = slot * lanes_ + lane;
+      const double* d = derivatives + 3 * slot * lanes_ + lane;
+      const double virial[6] = {x_[at] * d[0],      y_[at] * d[lanes_],     z_[at] * d[2 * lanes_],
+                                y_[at] * d[0],      z_[at] * d[0],          z_[at] * d[lanes_]};
+      for (int k = 0; k < 6; ++k) {
+        vatom[atoms[lane]][k] -= 0.5 * virial[k];
+        vatom[neighbour_[at]][k] -= 0.5 * virial[k];
+      }
+    }
 }
 
 }  // namespace LAMMPS_NS

@@ -33,7 +33,7 @@ class PairMTP : public Pair {
   // Called with the atoms of that batch once they are there (n of them; the other lanes hold nothing).
   virtual void batch_done(const int* /*atoms*/, int /*n*/) {}
 
-  int species_of(int atom) const;
+  int species_of(int i) const;
 
   std::string style_ = "pair_style mtp";
   std::unique_ptr<mtp::Potential> potential_;
@@ -42,17 +42,27 @@ class PairMTP : public Pair {
  private:
   void read(const std::string& path);
   void allocate();
-  void compute_batch(const int* atoms, int n, int species);
-  void pack(const int* atoms, int n);
+  void sort_neighbours();
+  void copy_positions();
+  void compute_batch(std::size_t first, int n, int species);
+  int pack(std::size_t first, int n);
+  void tally_pairs(const int* atoms, int n, int n_slots);
 
   std::string path_;
   std::vector<int> species_of_type_;  // by LAMMPS type from 1; -1 where none is set
-  int chosen_lanes_ = 0;
+  int lanes_ = 0;
 
-  // One batch: neighbours by [species][slot][lane], then moved together.
+  // Atoms by species, and the neighbour list of each with its skin, by species too; made anew when LAMMPS makes its list.
+  std::vector<int> atoms_;
+  std::vector<std::size_t> species_begin_;    // into atoms_
+  std::vector<int> candidates_;
+  std::vector<std::size_t> candidates_begin_; // into candidates_, [place in atoms_][species], and the end
+  bigint sorted_at_step_ = -1, sorted_at_build_ = -1;
+
+  std::vector<double> positions_;  // [atom][4]
+  // One batch: neighbours [slot][lane].
   std::vector<double> x_, y_, z_;
   std::vector<int> neighbour_;
-  std::vector<int> count_;  // [species][lane]
   std::vector<int> segment_begin_, segment_species_;
   mtp::AlignedBuffer scratch_, derivatives_;
 };

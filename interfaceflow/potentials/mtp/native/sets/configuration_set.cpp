@@ -81,12 +81,7 @@ void ConfigurationSet::evaluate_block(const Prepared& prepared, const Block& blo
     kernel().energy(prepared.model.view(), batch_of(group, prepared), worker.scratch, worker.energies,
                     worker.derivatives, worker.sums, nullptr);
     // Where there is no neighbour the derivatives are zero, and whom they are given to does not matter.
-    const int* neighbour = neighbour_.data() + group.first_slot * lanes;
-    for (std::size_t slot = 0; slot < static_cast<std::size_t>(group.n_slots); ++slot)
-      for (std::size_t lane = 0; lane < lanes; ++lane) {
-        double* force = out.forces.data() + 3 * static_cast<std::size_t>(neighbour[slot * lanes + lane]);
-        for (std::size_t a = 0; a < 3; ++a) force[a] -= worker.derivatives[(slot * 3 + a) * lanes + lane];
-      }
+    kernel().scatter(group.n_slots, neighbour_.data() + group.first_slot * lanes, worker.derivatives, out.forces.data());
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
       if (atom == nobody) continue;
