@@ -100,8 +100,15 @@ struct Kernel {
   void (*pull_back)(const ModelView&, const Batch&, Scratch, const double* energy_weights, const double* directions,
                     double* rows);
 
-  // Scalar moments [scalar][lane] and their derivatives [slot][scalar][x, y, z][lane].
-  void (*basis)(const ModelView&, const Batch&, Scratch, double* values, double* derivatives);
+  // The design matrix of the energy's linear coefficients. Scalar moments [scalar][lane]; sums over neighbours of their
+  // derivatives and of derivative times position, as in `energy`, [scalar][component][lane]; and minus the derivatives
+  // themselves, added to the rows [3 * neighbour + axis][stride] of a matrix with a column for each scalar.
+  void (*basis)(const ModelView&, const Batch&, Scratch, const int* neighbour, double* values, double* sums, double* matrix,
+                long stride);
+  // Adds X^T W X to matrix (n x n, lower triangle and some of the rest) and X^T W y to vector, for n_rows rows of X that
+  // are `stride` apart, a multiple of 16, with zeros behind the n-th column.
+  void (*normal_equations)(int n, long n_rows, long stride, const double* rows, const double* weights,
+                           const double* references, double* matrix, double* vector);
 
   // Gathers the neighbours of one lane: of `candidates` those that are closer to `centre` than the cutoff go to
   // x, y, z and neighbour, `lanes` elements apart, and their number is returned. One more place behind them may be

@@ -12,6 +12,7 @@
 #include "contractions.hpp"
 #include "moments.hpp"
 #include "packing.hpp"
+#include "linear_fit.hpp"
 #include "grades.hpp"
 
 namespace mtp {
@@ -77,29 +78,6 @@ void pull_back(const ModelView& m, const Batch& b, Scratch scratch, const double
   }
 }
 
-void basis(const ModelView& m, const Batch& b, Scratch scratch, double* values, double* derivatives) {
-  Work w = divide(m, b.n_slots, scratch);
-  with_shape(m, [&](const auto& shape) {
-    radial_stage(shape, m, b, w);
-    basic_moments<false>(shape, m, b, w);
-    contract(m, w.moment);
-    support_adjoints(m, w);
-    for (int slot = 0; slot < b.n_slots; ++slot) {
-      jacobian_of_slot(shape, m, w, slot);
-      double* out = derivatives + 3L * slot * m.n_scalars * lanes;
-      for (int k = 0; k < m.n_scalars; ++k, out += 3 * lanes) {
-        vec d[3] = {vec{}, vec{}, vec{}};
-        for (int e = m.support_begin[k]; e < m.made_of_begin[k + 1]; ++e) {
-          const vec* of_basic = w.jacobian + 3 * m.made_of[e];
-          for (int a = 0; a < 3; ++a) d[a] += w.support_adjoint[e] * of_basic[a];
-        }
-        for (int a = 0; a < 3; ++a) store(out + a * lanes, d[a]);
-      }
-    }
-  });
-  for (int k = 0; k < m.n_scalars; ++k) store(values + k * lanes, w.moment[m.scalar[k]]);
-}
-
 long scratch_size(const ModelView& m, int n_slots) {
   long size = 0;
   divide(m, n_slots, nullptr, &size);
@@ -109,7 +87,7 @@ long scratch_size(const ModelView& m, int n_slots) {
 }  // namespace
 
 extern const Kernel kernel = {MTP_KERNEL_NAME, lanes, scratch_size, energy, pull_back, basis,
-                              pack,            scatter, grades};
+                              normal_equations, pack, scatter, grades};
 
 }  // namespace MTP_KERNEL
 }  // namespace mtp

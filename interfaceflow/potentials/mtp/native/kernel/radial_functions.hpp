@@ -69,6 +69,7 @@ void radial_functions_of(const ModelView& m, const Batch& b, Work& w) {
       const vec x = load(b.x + slot * lanes), y = load(b.y + slot * lanes), z = load(b.z + slot * lanes);
       const vec r = square_root(x * x + y * y + z * z);
       const vec inverse = 1 / r;
+      w.length[slot] = r;
       w.inverse_length[slot] = inverse;
       w.x[slot] = x * inverse;
       w.y[slot] = y * inverse;
@@ -118,64 +119,47 @@ void radial_functions(const ModelView& m, const Batch& b, Work& w) {
 }
 
 // Adds to the rows of the radial coefficients, for each slot and radial function, by_value times the derivative of f and,
-// unless by_slope is null, by_slope times that of df/dr.
+// with_slope, by_slope times that of df/dr. Sums of one radial function stay in registers.
 template <int N, bool with_slope>
-void add_radial_rows_of(const ModelView& m, const Batch& b, const Work& w, double* rows) {
+void add_radial_rows_of(const ModelView& m, const Batch& b, Work& w, double* rows) {
   const int n = N > 0 ? N : m.n_chebyshev;
   const int n_functions = m.n_radial_functions;
   const Interval interval(m);
-  constexpr int together = 4;
-  vec t[together][N > 0 ? N : max_chebyshev], dt[together][N > 0 ? N : max_chebyshev];
-  vec envelope[together], envelope_slope[together];
   for (int segment = 0; segment < b.n_segments; ++segment) {
-    double* segment_rows = rows + static_cast<long>(b.segment_species[segment]) * n_functions * n * lanes;
-    const int end = b.segment_begin[segment + 1];
-    for (int slot = b.segment_begin[segment]; slot < end; slot += together) {
-      const int n_slots = end - slot < together ? end - slot : together;
-      for (int s = 0; s < together; ++s) {
-        if (s >= n_slots) {
-          envelope[s] = envelope_slope[s] = vec{};
-          clear(t[s], n);
-          clear(dt[s], n);
-          continue;
-        }
-        const long at = static_cast<long>(slot + s) * lanes;
-        const vec x = load(b.x + at), y = load(b.y + at), z = load(b.z + at);
-        const vec r = square_root(x * x + y * y + z * z);
-        chebyshev<N>(n, interval.variable(r), t[s], with_slope ? dt[s] : nullptr);
-        const Envelope both(interval, r);
-        envelope[s] = both.value;
-        envelope_slope[s] = both.slope;
+    const int begin = b.segment_begin[segment], end = b.segment_begin[segment + 1];
+    for (int slot = begin; slot < end; ++slot)
+      chebyshev<N>(n, interval.variable(w.length[slot]), w.chebyshev + static_cast<long>(slot) * n,
+                   with_slope ? w.chebyshev_slope + static_cast<long>(slot) * n : nullptr);
+    double* out = rows + static_cast<long>(b.segment_species[segment]) * n_functions * n * lanes;
+    for (int mu = 0; mu < n_functions; ++mu, out += n * lanes) {
+      vec sum[N > 0 ? N : max_chebyshev];
+      clear(sum, n);
+      for (int slot = begin; slot < end; ++slot) {
+        const Envelope envelope(interval, w.length[slot]);
+        const int at = slot * n_functions + mu;
+        const vec* t = w.chebyshev + static_cast<long>(slot) * n;
+        vec by_t = envelope.value * w.by_value[at];
+        if (with_slope) by_t += envelope.slope * w.by_slope[at];
+#pragma GCC unroll 16
+        for (int k = 0; k < n; ++k) sum[k] += by_t * t[k];
+        if (!with_slope) continue;
+        const vec* dt = w.chebyshev_slope + static_cast<long>(slot) * n;
+        const vec by_dt = envelope.value * w.by_slope[at] * interval.width;
+#pragma GCC unroll 16
+        for (int k = 1; k < n; ++k) sum[k] += by_dt * dt[k];
       }
-      for (int mu = 0; mu < n_functions; ++mu) {
-        vec a[together], c[together];
-        for (int s = 0; s < together; ++s) {
-          const int at = (s < n_slots ? slot + s : slot) * n_functions + mu;
-          a[s] = envelope[s] * w.by_value[at];
-          if (with_slope) {
-            a[s] += envelope_slope[s] * w.by_slope[at];
-            c[s] = envelope[s] * w.by_slope[at] * interval.width;
-          }
-        }
-        double* out = segment_rows + static_cast<long>(mu) * n * lanes;
-        for (int k = 0; k < n; ++k) {
-          vec sum = a[0] * t[0][k];
-          if (with_slope) sum += c[0] * dt[0][k];
-          for (int s = 1; s < together; ++s) {
-            sum += a[s] * t[s][k];
-            if (with_slope) sum += c[s] * dt[s][k];
-          }
-          store_wide(out + k * lanes, load_wide(out + k * lanes) + __builtin_convertvector(sum, wide));
-        }
-      }
+      for (int k = 0; k < n; ++k)
+        store_wide(out + k * lanes, load_wide(out + k * lanes) + __builtin_convertvector(sum[k], wide));
     }
   }
 }
 
 template <bool with_slope>
-void add_radial_rows(const ModelView& m, const Batch& b, const Work& w, double* rows) {
+void add_radial_rows(const ModelView& m, const Batch& b, Work& w, double* rows) {
   if (m.n_chebyshev == 8)
     add_radial_rows_of<8, with_slope>(m, b, w, rows);
+  else if (m.n_chebyshev == 10)
+    add_radial_rows_of<10, with_slope>(m, b, w, rows);
   else
     add_radial_rows_of<0, with_slope>(m, b, w, rows);
 }

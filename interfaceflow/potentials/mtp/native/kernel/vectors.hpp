@@ -49,9 +49,11 @@ inline const Coefficients<real>& numbers(const ModelView& m) { return numbers_of
 
 // The scratch memory, divided up. Slots are padded to whole tiles.
 struct Work {
-  vec *x, *y, *z, *inverse_length;  // [slot]: unit vector, 1 / distance
+  vec *x, *y, *z;                   // [slot]: unit vector
+  vec *length, *inverse_length;     // [slot]: distance and its inverse
   vec *value, *slope;               // [slot][radial function]: f and df/dr
   vec *by_value, *by_slope;         // [slot][radial function]: derivatives of the functional with respect to these
+  vec *chebyshev, *chebyshev_slope; // [slot][Chebyshev]
   vec *along;                       // [slot]: the distance's rate of change
   vec *turn;                        // [slot][x, y, z]: the unit vector's
   vec *moment, *adjoint;            // [moment]
@@ -76,11 +78,14 @@ Work divide(const ModelView& m, int n_slots, Scratch scratch, long* size = nullp
   w.x = divider.take(slots);
   w.y = divider.take(slots);
   w.z = divider.take(slots);
+  w.length = divider.take(slots);
   w.inverse_length = divider.take(slots);
   w.value = divider.take(slots * m.n_radial_functions);
   w.slope = divider.take(slots * m.n_radial_functions);
   w.by_value = divider.take(slots * m.n_radial_functions);
   w.by_slope = divider.take(slots * m.n_radial_functions);
+  w.chebyshev = divider.take(slots * m.n_chebyshev);
+  w.chebyshev_slope = divider.take(slots * m.n_chebyshev);
   w.along = divider.take(slots);
   w.turn = divider.take(3 * slots);
   w.moment = divider.take(m.n_moments);

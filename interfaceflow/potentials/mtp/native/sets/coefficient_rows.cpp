@@ -11,8 +11,6 @@ namespace mtp {
 namespace {
 
 constexpr double multiplicity[6] = {1.0, 1.0, 1.0, 2.0, 2.0, 2.0};
-constexpr int voigt_row[6] = {0, 1, 2, 1, 0, 0};
-constexpr int voigt_column[6] = {0, 1, 2, 2, 2, 1};
 
 const Selection& selection_of(const Potential& potential) {
   if (!potential.selection)
@@ -143,66 +141,57 @@ void ConfigurationSet::block_linear_system(const Prepared& prepared, const Targe
   const std::size_t n_scalars = prepared.model.n_scalars(), n = n_species + n_scalars;
   const std::size_t first_atom = offsets_[block.first_configuration], last_atom = offsets_[block.last_configuration];
   const std::size_t n_configurations = block.last_configuration - block.first_configuration;
-  // The design matrix: a row per energy, six per stress, three per atom's force.
-  const std::size_t stress_rows = n_configurations, force_rows = 7 * n_configurations;
-  std::vector<double> design((force_rows + 3 * (last_atom - first_atom)) * n, 0.0);
-  std::vector<double> reference(design.size() / n, 0.0), weight(design.size() / n, 0.0);
+  // The design matrix: three rows per atom's force, then one per energy, then six per stress.
+  const std::size_t stride = (n + 15) / 16 * 16;
+  const std::size_t energy_rows = 3 * (last_atom - first_atom), stress_rows = energy_rows + n_configurations;
+  const std::size_t n_rows = stress_rows + 6 * n_configurations;
+  double* design = worker.design.get(n_rows * stride);
+  std::fill_n(design, n_rows * stride, 0.0);
+  std::vector<double> reference(n_rows, 0.0), weight(n_rows, 0.0);
   for (std::size_t local = 0; local < n_configurations; ++local) {
     const std::size_t c = block.first_configuration + local;
-    weight[local] = t.energy_weights[c];
-    reference[local] = t.energies[c];
+    weight[energy_rows + local] = t.energy_weights[c];
+    reference[energy_rows + local] = t.energies[c];
     for (std::size_t k = 0; k < 6; ++k) {
       weight[stress_rows + 6 * local + k] = multiplicity[k] * t.stress_weights[c];
       reference[stress_rows + 6 * local + k] = t.plus_stresses[6 * c + k];
     }
     for (std::size_t atom = offsets_[c]; atom < offsets_[c + 1]; ++atom)
       for (std::size_t a = 0; a < 3; ++a) {
-        weight[force_rows + 3 * (atom - first_atom) + a] = t.force_weights[atom];
-        reference[force_rows + 3 * (atom - first_atom) + a] = t.forces[3 * atom + a];
+        weight[3 * (atom - first_atom) + a] = t.force_weights[atom];
+        reference[3 * (atom - first_atom) + a] = t.forces[3 * atom + a];
       }
   }
+  double* values = worker.basis_values.get(n_scalars * lanes);
+  double* sums = worker.basis_sums.get(9 * n_scalars * lanes);
+  std::vector<int> neighbour;
   for (std::size_t g = block.first_group; g < block.last_group; ++g) {
     const Group& group = groups_[g];
     const Batch batch = batch_of(group, prepared);
-    const std::size_t n_slots = static_cast<std::size_t>(group.n_slots);
-    double* values = worker.basis_values.get(n_scalars * lanes);
-    double* derivatives = worker.basis_derivatives.get(std::max<std::size_t>(n_scalars * n_slots * 3 * lanes, 1));
-    kernel().basis(prepared.model.view(), batch, worker.scratch, values, derivatives);
+    const auto own = neighbour_.begin() + static_cast<std::ptrdiff_t>(group.first_slot * lanes);
+    neighbour.assign(own, own + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(group.n_slots) * lanes));
+    for (int& atom : neighbour) atom -= static_cast<int>(first_atom);
+    kernel().basis(prepared.model.view(), batch, worker.scratch, neighbour.data(), values, sums, design + n_species,
+                   static_cast<long>(stride));
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
       if (atom == nobody) continue;
       const std::size_t local = static_cast<std::size_t>(configuration_of_atom_[atom]) - block.first_configuration;
-      design[local * n + static_cast<std::size_t>(batch.central)] += 1.0;
-      for (std::size_t k = 0; k < n_scalars; ++k) design[local * n + n_species + k] += values[k * lanes + lane];
-      for (std::size_t slot = 0; slot < n_slots; ++slot) {
-        const std::size_t at = (group.first_slot + slot) * lanes + lane;
-        const std::size_t other = static_cast<std::size_t>(neighbour_[at]);
-        const double r[3] = {x_[at], y_[at], z_[at]};
-        double* own = design.data() + (force_rows + 3 * (atom - first_atom)) * n + n_species;
-        double* others = design.data() + (force_rows + 3 * (other - first_atom)) * n + n_species;
-        double* stress = design.data() + (stress_rows + 6 * local) * n + n_species;
-        for (std::size_t k = 0; k < n_scalars; ++k) {
-          double d[3];
-          for (std::size_t a = 0; a < 3; ++a) {
-            d[a] = derivatives[((slot * n_scalars + k) * 3 + a) * lanes + lane];
-            own[a * n + k] += d[a];
-            others[a * n + k] -= d[a];
-          }
-          for (std::size_t v = 0; v < 6; ++v) stress[v * n + k] -= d[voigt_row[v]] * r[voigt_column[v]];
-        }
+      double* energy = design + (energy_rows + local) * stride;
+      double* force = design + 3 * (atom - first_atom) * stride + n_species;
+      double* stress = design + (stress_rows + 6 * local) * stride + n_species;
+      energy[batch.central] += 1.0;
+      for (std::size_t k = 0; k < n_scalars; ++k) {
+        energy[n_species + k] += values[k * lanes + lane];
+        for (std::size_t a = 0; a < 3; ++a) force[a * stride + k] += sums[(9 * k + a) * lanes + lane];
+        for (std::size_t v = 0; v < 6; ++v) stress[v * stride + k] -= sums[(9 * k + 3 + v) * lanes + lane];
       }
     }
   }
-  for (std::size_t row = 0; row < reference.size(); ++row) {
-    if (weight[row] == 0.0) continue;
-    const double* values = design.data() + row * n;
-    for (std::size_t i = 0; i < n; ++i) {
-      const double scaled = weight[row] * values[i];
-      out.vector[i] += scaled * reference[row];
-      for (std::size_t j = 0; j <= i; ++j) out.matrix[i * n + j] += scaled * values[j];
-    }
-    out.constant += weight[row] * reference[row] * reference[row];
-  }
+  kernel().normal_equations(static_cast<int>(n), static_cast<long>(n_rows), static_cast<long>(stride), design, weight.data(),
+                            reference.data(), out.matrix.data(), out.vector.data());
+  for (std::size_t row = 0; row < n_rows; ++row)
+    if (weight[row] != 0.0) out.constant += weight[row] * reference[row] * reference[row];
 }
 
 LinearSystem ConfigurationSet::linear_system(const Potential& potential, const Targets& targets, int n_threads) const {

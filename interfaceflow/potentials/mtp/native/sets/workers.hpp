@@ -30,7 +30,7 @@ struct ConfigurationSet::Worker {
   static constexpr std::size_t groups_at_once = 8;
 
   double *scratch, *energies, *derivatives, *rows, *sums;
-  AlignedBuffer many_rows, many_grades, basis_values, basis_derivatives;
+  AlignedBuffer many_rows, many_grades, basis_values, basis_sums, design;
 
  private:
   AlignedBuffer buffers[5];
