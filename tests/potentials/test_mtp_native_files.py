@@ -66,6 +66,44 @@ def test_types_need_not_count_from_zero():
     assert potential.species_types == [10, 11]
 
 
+@pytest.mark.parametrize("name", ["RBShapeev", "RBTaylor", "RBChebyshev_repuls", "BChebyshev", "BChebyshev_repuls"])
+def test_the_other_radial_bases_of_mlip_are_refused_by_name(name):
+    with pytest.raises(DataFileError, match=rf"line \d+: radial_basis_type is '{name}'; only RBChebyshev is known"):
+        native.Potential.parse(TEXT.replace("RBChebyshev", name).encode())
+
+
+def test_what_mlip_2_leaves_out_is_not_needed():
+    text = re.sub("potential_name.*\n|potential_tag.*\n", "", TEXT)
+    short, full = native.Potential.parse(text.encode()), native.Potential.parse(TEXT.encode())
+    assert (short.name, short.tag) == ("", "")
+    assert short.scaling == full.scaling
+    assert np.array_equal(short.coefficients, full.coefficients)
+
+
+@pytest.mark.parametrize("n_species", [1, 3, 12, 40])
+def test_any_number_of_species_survives_the_file(n_species):
+    template = native.Potential.read(DATA / "templates" / "08.almtp")
+    rng = np.random.default_rng(n_species)
+    potential = native.Potential(
+        species_types=list(range(n_species)),
+        min_dist=1.0,
+        max_dist=5.0,
+        alpha_moments_count=template.alpha_moments_count,
+        alpha_index_basic=template.alpha_index_basic,
+        alpha_index_times=template.alpha_index_times,
+        alpha_moment_mapping=template.alpha_moment_mapping,
+        radial_coeffs=rng.normal(size=(n_species, n_species, 2, 8)),
+        species_coeffs=rng.normal(size=n_species),
+        moment_coeffs=rng.normal(size=len(template.alpha_moment_mapping)),
+    )
+    again = native.Potential.parse(potential.serialise())
+    assert again.species_types == potential.species_types
+    assert again.coefficients == pytest.approx(potential.coefficients, rel=1e-15)
+    line = np.outer(np.arange(n_species), [1.5, 0.5, 0.0])
+    chain = native.ConfigurationSet([(np.arange(n_species), line, np.zeros((3, 3)), [False] * 3)], 5.0)
+    assert chain.evaluate(again).forces == pytest.approx(chain.evaluate(potential).forces, rel=1e-9, abs=1e-9)
+
+
 def test_scalings_before_and_inside_the_radial_basis_multiply():
     before = native.Potential.parse(TEXT.encode()).scaling
     text = TEXT.replace("type = RBChebyshev\n", "type = RBChebyshev\n\tscaling = 0.5\n")
