@@ -112,6 +112,25 @@ def test_direct_positions_are_made_cartesian(tmp_path):
     np.testing.assert_allclose(configuration.positions[1], [2.0, 2.0, 2.5])
 
 
+def test_fields_are_read_as_mlip_reads_them(tmp_path):
+    cell = SMALL[SMALL.index(" Supercell") : SMALL.index(" AtomData")]
+    text = SMALL.replace(cell, "").replace("cartes_", "direct_").replace("2 1 2.0 2.0 2.5", "2 1 0.5 0.5 0.5")
+    text = text.replace("PlusStress:  xx yy zz yz xz xy", "Virial: xx yy zz xy xz yz")
+    (configuration,) = read_configurations(written(tmp_path, text.replace("END_CFG", f"{cell}END_CFG")))
+    np.testing.assert_allclose(configuration.positions[1], [2.0, 2.0, 2.5])
+    np.testing.assert_allclose(configuration.plus_stress, np.array([1, 2, 3, 6, 5, 4]) / 80.0)
+    with pytest.raises(DataFileError, match="needs a Supercell of three"):
+        read_configurations(written(tmp_path, text))
+    one_species = SMALL.replace(" type", "").replace(" 1 0 ", " 1 ").replace(" 2 1 ", " 2 ")
+    np.testing.assert_array_equal(read_configurations(written(tmp_path, one_species))[0].types, [0, 0])
+
+
+def test_a_grade_that_is_no_number_is_refused(tmp_path):
+    (configuration,) = read_configurations(written(tmp_path, SMALL.replace("1.336174", "none")))
+    with pytest.raises(UserInputError, match="MV_grade is 'none', not a number"):
+        _ = configuration.grade
+
+
 @pytest.mark.parametrize(
     ("change", "line", "word"),
     [
@@ -124,7 +143,12 @@ def test_direct_positions_are_made_cartesian(tmp_path):
         (("    2\n", "    2.5\n"), 3, "Size"),
         ((" fx fy fz", " fx fy magmom"), 8, "magmom"),
         ((" fx fy fz", " fx fy site_en"), 17, "forces"),
-        (("xx yy zz yz xz xy", "xx yy zz xy xz yz"), 13, "PlusStress"),
+        (("xx yy zz yz xz xy", "xx yy zz yz xz xz"), 13, "PlusStress"),
+        (("PlusStress", "Stress"), 13, "MLIP refuses it too"),
+        ((" Energy\n", " Size\n"), 11, "two fields 'Size'"),
+        ((" fx fy fz", " ghost"), 8, "parallel run of MLIP-3"),
+        ((" 2 1 2.0", " 1 1 2.0"), 17, "ids"),
+        ((" 2 1 2.0", " 2 1e30 2.0"), 17, "type"),
         ((" Energy\n", " Enrgy\n"), 11, "Enrgy"),
         (("BEGIN_CFG", "BEGIN CFG"), 1, "BEGIN_CFG"),
         (("0.0 4.0 0.0", "0.0 4.0"), 6, "Supercell"),

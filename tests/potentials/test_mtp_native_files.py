@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +66,44 @@ def test_types_need_not_count_from_zero():
     assert potential.species_types == [10, 11]
 
 
+@pytest.mark.parametrize("name", ["RBShapeev", "RBTaylor", "RBChebyshev_repuls", "BChebyshev", "BChebyshev_repuls"])
+def test_the_other_radial_bases_of_mlip_are_refused_by_name(name):
+    with pytest.raises(DataFileError, match=rf"line \d+: radial_basis_type is '{name}'; only RBChebyshev is known"):
+        native.Potential.parse(TEXT.replace("RBChebyshev", name).encode())
+
+
+def test_what_mlip_2_leaves_out_is_not_needed():
+    text = re.sub("potential_name.*\n|potential_tag.*\n", "", TEXT)
+    short, full = native.Potential.parse(text.encode()), native.Potential.parse(TEXT.encode())
+    assert (short.name, short.tag) == ("", "")
+    assert short.scaling == full.scaling
+    assert np.array_equal(short.coefficients, full.coefficients)
+
+
+@pytest.mark.parametrize("n_species", [1, 3, 12, 40])
+def test_any_number_of_species_survives_the_file(n_species):
+    template = native.Potential.read(DATA / "templates" / "08.almtp")
+    rng = np.random.default_rng(n_species)
+    potential = native.Potential(
+        species_types=list(range(n_species)),
+        min_dist=1.0,
+        max_dist=5.0,
+        alpha_moments_count=template.alpha_moments_count,
+        alpha_index_basic=template.alpha_index_basic,
+        alpha_index_times=template.alpha_index_times,
+        alpha_moment_mapping=template.alpha_moment_mapping,
+        radial_coeffs=rng.normal(size=(n_species, n_species, 2, 8)),
+        species_coeffs=rng.normal(size=n_species),
+        moment_coeffs=rng.normal(size=len(template.alpha_moment_mapping)),
+    )
+    again = native.Potential.parse(potential.serialise())
+    assert again.species_types == potential.species_types
+    assert again.coefficients == pytest.approx(potential.coefficients, rel=1e-15)
+    line = np.outer(np.arange(n_species), [1.5, 0.5, 0.0])
+    chain = native.ConfigurationSet([(np.arange(n_species), line, np.zeros((3, 3)), [False] * 3)], 5.0)
+    assert chain.evaluate(again).forces == pytest.approx(chain.evaluate(potential).forces, rel=1e-9, abs=1e-9)
+
+
 def test_scalings_before_and_inside_the_radial_basis_multiply():
     before = native.Potential.parse(TEXT.encode()).scaling
     text = TEXT.replace("type = RBChebyshev\n", "type = RBChebyshev\n\tscaling = 0.5\n")
@@ -73,11 +115,12 @@ def test_scalings_before_and_inside_the_radial_basis_multiply():
     ("old", "new", "message"),
     [
         ("MTP\n", "MTQ\n", "expected 'MTP' in the first line"),
-        ("1.1.0", "2.0", "version is 2.0, only 1.1.0 is known"),
+        ("1.1.0", "2.0", "version is '2.0', only 1.1.0 is known"),
         ("RBChebyshev", "RBShapeev", "radial_basis_type is 'RBShapeev'; only RBChebyshev is known"),
         ("species_count = 2", "species_count = two", "species_count should be a whole number, found 'two'"),
         ("species_count = 2", "species_count = 0", "species_count is 0, allowed is 1 to"),
-        ("species_count = 2", "species_count = 900", "truncated in radial_coeffs"),
+        ("species_count = 2", "species_count = 500", "truncated in radial_coeffs"),
+        ("species_count = 2", "species_count = 900", "for 900 species; at most 10000000 are allowed"),
         ("radial_basis_size = 8", "radial_basis_size = 9", "expected ',' in radial_coeffs"),
         ("radial_funcs_count = 4", "radial_funcs_count = 3", "pair of species such as 0-1"),
         ("0-1", "1-1", "stand where those of 0-"),
@@ -196,6 +239,11 @@ END_CFG
         (" xy\n", "\n", "needs the components xx, yy, zz, yz, xz, xy"),
         (" Energy", " Heat", "unknown field 'Heat'"),
         ("BEGIN_CFG", "BEGIN", "expected 'BEGIN_CFG' in a configuration"),
+        ("PlusStress", "Stress", "has the other sign, and MLIP refuses it too"),
+        (" Energy", " Virial: xx yy zz yz xz xy\n 1 2 3 4 5 6\n Energy", "PlusStress: and Virial:, only one of them"),
+        (" Energy", " Size\n 2\n Energy", "a configuration has two fields 'Size'"),
+        (" fx fy fz\n", " ghost\n", "from a parallel run of MLIP-3; cut its neighbourhoods out"),
+        ("fx fy fz", "magmom_x magmom_y magmom_z", "has the column 'magmom_x'; known are"),
     ],
 )
 def test_a_damaged_configuration_is_refused_with_its_line(old, new, message):
@@ -210,6 +258,45 @@ def test_direct_coordinates_and_partly_periodic_cells_are_read():
     assert configuration.positions == pytest.approx(np.array([[1.5, 0.75, 0.0]]))
     (chain,) = native.parse_configurations(CFG.replace("    0 3 0\n    0 0 3\n", "").encode())
     assert np.array_equal(chain.cell, [[3, 0, 0], [0, 0, 0], [0, 0, 0]])
+
+
+def test_the_cell_may_follow_what_depends_on_it():
+    cell = CFG[CFG.index(" Supercell") : CFG.index(" AtomData")]
+    text = CFG.replace(cell, "").replace("cartes", "direct").replace("1 0 0 0 0 1", "1 0 0.5 0.25 0 1")
+    text = text.replace("PlusStress", "Virial")
+    (configuration,) = native.parse_configurations(text.replace("END_CFG", f"{cell}END_CFG").encode())
+    assert configuration.positions == pytest.approx(np.array([[1.5, 0.75, 0.0]]))
+    # MLIP divides a Virial by the volume, here 27.
+    assert configuration.plus_stress == pytest.approx(np.arange(1, 7) / 27)
+    with pytest.raises(
+        DataFileError, match="direct_x, direct_y, direct_z need a Supercell of three independent vectors"
+    ):
+        native.parse_configurations(text.encode())
+    with pytest.raises(DataFileError, match="Virial: needs a Supercell"):
+        native.parse_configurations(CFG.replace(cell, "").replace("PlusStress", "Virial").encode())
+
+
+def test_the_active_learning_state_of_mlip_2_is_refused_by_its_name():
+    weights = np.array([0.0, 1.0, 0.0, 0.0]).tobytes()
+    with pytest.raises(DataFileError, match=r"active-learning state of MLIP-2; give its potential \(\.mtp\)"):
+        native.Potential.parse(TEXT.encode() + b"\n^" + weights + b"\n#" + bytes(1000))
+
+
+def test_numbers_have_a_point_whatever_the_locale_says(tmp_path):
+    # A locale with a decimal comma, made here because a machine need not have one.
+    make = shutil.which("localedef") or "false"
+    made = subprocess.run([make, "-i", "de_DE", "-f", "UTF-8", tmp_path / "de_DE.UTF-8"], check=False)
+    if made.returncode != 0:
+        pytest.skip("localedef cannot make a locale with a decimal comma on this machine")
+    code = """
+import locale, pathlib, sys
+from interfaceflow.potentials.mtp import _native
+locale.setlocale(locale.LC_ALL, "de_DE.UTF-8")
+assert locale.str(0.5) == "0,5"
+assert _native.Potential.read(sys.argv[1]).serialise() == pathlib.Path(sys.argv[1]).read_bytes()
+"""
+    environment = {**os.environ, "LOCPATH": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code, LEVEL08], env=environment, check=True)
 
 
 def test_bytes_changed_at_random_are_read_or_refused_but_never_crash():

@@ -1,9 +1,9 @@
 """The ``.cfg`` format of MLIP: labelled configurations as text.
 
 A file is a sequence of ``BEGIN_CFG`` ... ``END_CFG`` blocks with the fields Size, Supercell, AtomData, Energy (eV),
-PlusStress (eV) and Feature. PlusStress is minus stress times volume in ASE's sign of stress, in the order
-xx, yy, zz, yz, xz, xy. A configuration without a Supercell is not periodic; with one or two vectors it is periodic
-along those.
+PlusStress (eV) and Feature. PlusStress is minus stress times volume in ASE's sign of stress, here in the order
+xx, yy, zz, yz, xz, xy; a field Virial is divided by the volume, as MLIP does. A configuration without a Supercell is
+not periodic; with one or two vectors it is periodic along those.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interfaceflow.core.errors import DataFileError, UserInputError
 from interfaceflow.core.formats.configuration import Configuration, FloatArray
@@ -35,6 +36,8 @@ _KNOWN_COLUMNS = (
     *("id", "type", *_POSITION_COLUMNS, *_DIRECT_COLUMNS, *_VECTOR_COLUMNS),
     *("site_en", "charge", "nbh_grades"),
 )
+_SPELLINGS = {"SuperCell": "Supercell", "Atomic_data:": "AtomData:"}
+_MOST_TYPES = 1000
 # MLIP writes six decimals. Ten keep forces and energies consistent, and MLIP reads them all the same.
 _DECIMALS = 10
 
@@ -100,11 +103,14 @@ class _Reader:
     def atoms(self, n_atoms: int, header: str) -> dict[str, FloatArray]:
         """Return the columns of AtomData by name."""
         names = header.split()[1:]
+        if "ghost" in names:
+            self.fail(
+                "AtomData has the column 'ghost': this is one processor's part of a larger cell, from a parallel run "
+                "of MLIP-3; cut its neighbourhoods out with mlp cut_extrapolative_nbh"
+            )
         for name in names:
             if name not in _KNOWN_COLUMNS:
                 self.fail(f"AtomData: column {name!r} is not known; known are {', '.join(_KNOWN_COLUMNS)}")
-        if "type" not in names:
-            self.fail("AtomData: there is no column 'type'")
         if len(set(names)) < len(names):
             self.fail("AtomData: a column is given twice")
         first = self._line
@@ -114,7 +120,7 @@ class _Reader:
                 self._line = first + offset
                 self.fail(f"AtomData: expected {len(names)} columns ({' '.join(names)}), found {len(row)}")
         try:
-            table = np.array(rows, dtype=float).reshape(n_atoms, len(names))
+            table = np.array(rows, dtype=float).reshape(len(rows), len(names))
         except ValueError:
             self._line = first + next(i for i, row in enumerate(rows, start=1) if not _all_numbers(row))
             self.fail("AtomData: not all columns are numbers")
@@ -124,6 +130,14 @@ class _Reader:
             self.fail("AtomData: not all columns are finite numbers")
         return {name: table[:, column] for column, name in enumerate(names)}
 
+    def stress(self, header: str) -> FloatArray:
+        """Return the components that the header names, in the order xx, yy, zz, yz, xz, xy."""
+        name, *components = header.split()
+        if sorted(components) != sorted(_STRESS_ORDER):
+            self.fail(f"expected '{name} {' '.join(_STRESS_ORDER)}', found {header.strip()[:60]!r}")
+        values = self.numbers(self.line(name), 6, name.removesuffix(":"))
+        return values[[components.index(component) for component in _STRESS_ORDER]]
+
     def configuration(self) -> Configuration:
         """Return what stands between BEGIN_CFG and END_CFG."""
         n_atoms: int | None = None
@@ -132,26 +146,36 @@ class _Reader:
         energy: float | None = None
         plus_stress: FloatArray | None = None
         features: dict[str, str] = {}
+        seen: set[str] = set()
         text = self.line("a configuration")
         while (words := text.split()) != ["END_CFG"]:
             pushed_back: str | None = None
-            match words[0] if words else "":
+            field = _SPELLINGS.get(words[0], words[0]) if words else ""
+            if field in seen:
+                self.fail(f"a configuration has two fields {field[:40]!r}")
+            if field not in ("", "Feature"):
+                seen.add(field)
+            match field:
                 case "":
                     pass
                 case "Size":
                     n_atoms = self.size()
-                case "Supercell" | "SuperCell":
+                case "Supercell":
                     cell, pushed_back = self.cell()
-                case "AtomData:" | "Atomic_data:":
+                case "AtomData:":
                     if n_atoms is None:
                         self.fail("AtomData comes before Size")
                     columns = self.atoms(n_atoms, text)
                 case "Energy":
                     energy = float(self.numbers(self.line("Energy"), 1, "Energy")[0])
-                case "PlusStress:" | "Stress:":
-                    if words[0] == "Stress:" or tuple(words[1:]) != _STRESS_ORDER:
-                        self.fail(f"expected 'PlusStress: {' '.join(_STRESS_ORDER)}', found {text.strip()!r}")
-                    plus_stress = self.numbers(self.line("PlusStress"), 6, "PlusStress")
+                case "PlusStress:" | "Virial:":
+                    if plus_stress is not None:
+                        self.fail("a configuration has PlusStress: and Virial:, only one of them is allowed")
+                    plus_stress = self.stress(text)
+                case "Stress:":
+                    self.fail(
+                        "Stress: has the other sign, and MLIP refuses it too; change the signs and call it PlusStress:"
+                    )
                 case "Feature":
                     name, _, value = text.strip().removeprefix("Feature").strip().partition("\t")
                     if not value and " " in name:
@@ -164,44 +188,75 @@ class _Reader:
             text = pushed_back if pushed_back is not None else self.line("a configuration")
         if n_atoms is None or (columns is None and n_atoms > 0):
             self.fail("a configuration without " + ("Size" if n_atoms is None else "AtomData"))
-        return self._assemble(cell, columns or {"type": np.zeros(0)}, energy, plus_stress, features)
+        if plus_stress is not None and "Virial:" in seen:
+            plus_stress = self._divided_by_volume(plus_stress, cell)
+        return self._assemble(n_atoms, cell, columns or {}, energy, plus_stress, features)
+
+    def _divided_by_volume(self, virial: FloatArray, cell: FloatArray) -> FloatArray:
+        """Return what MLIP makes of a Virial when it reads one."""
+        volume = self._volume(cell, "Virial:")
+        with np.errstate(over="ignore"):
+            stress: FloatArray = virial / volume
+        if not np.isfinite(stress).all():
+            self.fail("with this Supercell, the stress is not a finite number")
+        return stress
+
+    def _volume(self, cell: FloatArray, what: str) -> float:
+        with np.errstate(over="ignore", invalid="ignore"):
+            volume = abs(float(np.linalg.det(cell))) if len(cell) == 3 else 0.0
+        if not volume > 0.0:
+            self.fail(f"{what} needs a Supercell of three independent vectors")
+        return volume
+
+    def _types(self, n_atoms: int, columns: Mapping[str, FloatArray]) -> NDArray[np.int32]:
+        """Return the types, all 0 where the file names none, as MLIP reads it."""
+        if "id" in columns and (columns["id"] != np.arange(1, n_atoms + 1)).any():
+            self.fail("AtomData: ids of atoms should be 1, 2, 3, ...")
+        types = columns.get("type", np.zeros(n_atoms))
+        if (types != np.floor(types)).any() or (types < 0).any() or (types > _MOST_TYPES).any():
+            self.fail(f"AtomData: a type is not a whole number from 0 to {_MOST_TYPES}")
+        return types.astype(np.int32)
+
+    def _positions(self, n_atoms: int, columns: Mapping[str, FloatArray], cell: FloatArray) -> FloatArray:
+        positions = self._vectors(columns, _POSITION_COLUMNS, "positions")
+        direct = self._vectors(columns, _DIRECT_COLUMNS, "direct positions")
+        if positions is not None and direct is not None:
+            self.fail("AtomData: direct positions and Cartesian ones, only one of them is allowed")
+        if direct is not None:
+            self._volume(cell, "AtomData: direct_x, direct_y, direct_z")
+            with np.errstate(over="ignore", invalid="ignore"):
+                positions = direct @ cell
+            if not np.isfinite(positions).all():
+                self.fail("with this Supercell, a position is not a finite number")
+        if positions is None:
+            if n_atoms:
+                self.fail("AtomData: there are no positions")
+            positions = np.zeros((0, 3))
+        return positions
+
+    def _vectors(self, columns: Mapping[str, FloatArray], names: Iterable[str], what: str) -> FloatArray | None:
+        present = [name for name in names if name in columns]
+        if not present:
+            return None
+        if len(present) != 3:
+            self.fail(f"AtomData: {what} need three columns, found only {', '.join(present)}")
+        return np.column_stack([columns[name] for name in present])
 
     def _assemble(
         self,
+        n_atoms: int,
         cell: FloatArray,
         columns: Mapping[str, FloatArray],
         energy: float | None,
         plus_stress: FloatArray | None,
         features: Mapping[str, str],
     ) -> Configuration:
-        types = columns["type"].astype(np.int32)
-        if (types != columns["type"]).any() or (types < 0).any():
-            self.fail("AtomData: a type is not a number from 0 up")
-
-        def vectors(names: Iterable[str], what: str) -> FloatArray | None:
-            present = [name for name in names if name in columns]
-            if not present:
-                return None
-            if len(present) != 3:
-                self.fail(f"AtomData: {what} need three columns, found only {', '.join(present)}")
-            return np.column_stack([columns[name] for name in present])
-
-        positions = vectors(_POSITION_COLUMNS, "positions")
-        direct = vectors(_DIRECT_COLUMNS, "direct positions")
-        if direct is not None:
-            if len(cell) != 3 or positions is not None:
-                self.fail("AtomData: direct positions need three lattice vectors and no Cartesian positions")
-            positions = direct @ cell
-        if positions is None:
-            if len(types):
-                self.fail("AtomData: there are no positions")
-            positions = np.zeros((0, 3))
         return Configuration(
             cell=cell,
-            types=types,
-            positions=positions,
+            types=self._types(n_atoms, columns),
+            positions=self._positions(n_atoms, columns, cell),
             energy=energy,
-            forces=vectors(_VECTOR_COLUMNS, "forces"),
+            forces=self._vectors(columns, _VECTOR_COLUMNS, "forces"),
             plus_stress=plus_stress,
             nbh_grades=columns.get("nbh_grades"),
             features=features,

@@ -55,9 +55,18 @@ class Configuration:
 
     @property
     def grade(self) -> float | None:
-        """The feature ``MV_grade``: the largest extrapolation grade of the configuration, or None."""
+        """The feature ``MV_grade``: the largest extrapolation grade of the configuration, or None.
+
+        Raises
+        ------
+        UserInputError
+            If the feature is not a number.
+        """
         text = self.features.get("MV_grade")
-        return None if text is None else float(text)
+        try:
+            return None if text is None else float(text)
+        except ValueError:
+            raise UserInputError(f"the feature MV_grade is {text!r}, not a number; compute the grades again") from None
 
     @classmethod
     def from_atoms(

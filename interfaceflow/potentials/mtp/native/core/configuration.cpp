@@ -1,6 +1,8 @@
 #include "configuration.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "errors.hpp"
 
@@ -27,11 +29,13 @@ std::vector<Column> read_columns(Scanner& scanner) {
   while (!names.at_end()) {
     const std::string_view name = names.word("a column of AtomData");
     const auto found = column_names.find(name);
+    if (name == "ghost")
+      scanner.fail("AtomData has the column 'ghost': this is one processor's part of a larger cell, from a parallel run of "
+                   "MLIP-3; cut its neighbourhoods out with mlp cut_extrapolative_nbh");
     if (found == column_names.end())
-      scanner.fail("AtomData has the column '" + std::string(name) +
-                   "'; known are id, type, cartes_x/y/z, direct_x/y/z, fx, fy, fz, site_en, charge, nbh_grades");
-    if (seen[static_cast<std::size_t>(found->second)])
-      scanner.fail("AtomData has the column '" + std::string(name) + "' twice");
+      scanner.fail("AtomData has the column " + shown(name) +
+                   "; known are id, type, cartes_x/y/z, direct_x/y/z, fx, fy, fz, site_en, charge, nbh_grades");
+    if (seen[static_cast<std::size_t>(found->second)]) scanner.fail("AtomData has the column " + shown(name) + " twice");
     seen[static_cast<std::size_t>(found->second)] = true;
     columns.push_back(found->second);
   }
@@ -47,9 +51,10 @@ std::vector<Column> read_columns(Scanner& scanner) {
   return columns;
 }
 
-void read_atoms(Scanner& scanner, Configuration& out, std::size_t n_atoms) {
+// Returns whether the positions are direct (fractional) ones.
+bool read_atoms(Scanner& scanner, Configuration& out, std::size_t n_atoms) {
   const std::vector<Column> columns = read_columns(scanner);
-  if (n_atoms > scanner.remaining())
+  if (n_atoms > scanner.remaining() / (2 * columns.size()))
     scanner.fail("Size is " + std::to_string(n_atoms) + ", more atoms than the rest of the file can hold");
   out.types.assign(n_atoms, 0);
   out.positions.assign(n_atoms, Vector3{});
@@ -78,13 +83,7 @@ void read_atoms(Scanner& scanner, Configuration& out, std::size_t n_atoms) {
         case Column::charge: (*out.charges)[i] = scanner.number("a charge"); break;
         case Column::grade: (*out.grades)[i] = scanner.number("a grade"); break;
       }
-  if (direct)
-    for (Vector3& position : out.positions) {
-      Vector3 cartesian{};
-      for (int a = 0; a < 3; ++a)
-        for (int b = 0; b < 3; ++b) cartesian[b] += position[a] * out.cell[a][b];
-      position = cartesian;
-    }
+  return direct;
 }
 
 double volume(const std::array<Vector3, 3>& c) {
@@ -92,7 +91,7 @@ double volume(const std::array<Vector3, 3>& c) {
                    c[0][2] * (c[1][0] * c[2][1] - c[1][1] * c[2][0]));
 }
 
-void read_stress(Scanner& scanner, Configuration& out, bool per_volume) {
+std::array<double, 6> read_stress(Scanner& scanner) {
   static const std::array<std::string_view, 6> names = {"xx", "yy", "zz", "yz", "xz", "xy"};
   const std::string line = scanner.rest_of_line();
   Scanner header(line, "");
@@ -107,10 +106,9 @@ void read_stress(Scanner& scanner, Configuration& out, bool per_volume) {
     order.push_back(k);
   }
   if (order.size() != 6) scanner.fail("the stress needs the components xx, yy, zz, yz, xz, xy, each once");
-  out.plus_stress.emplace();
-  for (const std::size_t k : order) (*out.plus_stress)[k] = scanner.number("a component of the stress");
-  if (per_volume)  // what MLIP calls Virial is divided by the volume when it is read
-    for (double& value : *out.plus_stress) value /= volume(out.cell);
+  std::array<double, 6> stress{};
+  for (const std::size_t k : order) stress[k] = scanner.number("a component of the stress");
+  return stress;
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
@@ -119,56 +117,108 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 }
 
 void read_feature(Scanner& scanner, Configuration& out) {
-  std::string key(scanner.word("the name of a Feature"));
-  std::string_view value = scanner.raw_line();
-  if (!value.empty()) value.remove_prefix(1);
+  std::string key = readable(scanner.word("the name of a Feature"));
+  std::string value = readable(scanner.raw_line());
+  if (!value.empty()) value.erase(0, 1);
   replace_all(key, "\\_", " ");
   replace_all(key, "\\t", "\t");
   const auto [entry, is_new] = out.features.try_emplace(key, value);
-  if (!is_new) entry->second.append("\n").append(value);
+  if (!is_new) entry->second += "\n" + value;
 }
 
-Configuration parse_one(Scanner& scanner) {
-  Configuration out;
-  std::size_t n_atoms = 0;
-  bool has_size = false, has_atoms = false;
-  scanner.expect("BEGIN_CFG", "a configuration");
-  while (true) {
-    const std::string_view field = scanner.word("END_CFG");
-    if (field == "END_CFG") break;
+void read_cell(Scanner& scanner, Configuration& out) {
+  for (Vector3& row : out.cell) {
+    const std::string_view next = scanner.peek();
+    if (next.empty() || (next[0] >= 'A' && next[0] <= 'Z')) break;  // one or two periodic directions
+    for (double& value : row) value = scanner.number("Supercell");
+  }
+}
+
+void make_cartesian(Scanner& scanner, Configuration& out) {
+  if (!(volume(out.cell) > 0.0)) scanner.fail("direct_x, direct_y, direct_z need a Supercell of three independent vectors");
+  for (Vector3& position : out.positions) {
+    Vector3 cartesian{};
+    for (int a = 0; a < 3; ++a)
+      for (int b = 0; b < 3; ++b) cartesian[b] += position[a] * out.cell[a][b];
+    position = cartesian;
+  }
+}
+
+// What MLIP calls Virial is divided by the volume when it is read.
+void divide_by_volume(Scanner& scanner, Configuration& out) {
+  if (!(volume(out.cell) > 0.0)) scanner.fail("Virial: needs a Supercell of three independent vectors");
+  for (double& value : *out.plus_stress) value /= volume(out.cell);
+}
+
+// Positions and stresses that depend on the cell, wherever the cell stood, have become finite numbers.
+void check_finite(Scanner& scanner, const Configuration& c) {
+  const auto finite = [](double value) { return std::isfinite(value); };
+  bool good = !c.plus_stress || std::all_of(c.plus_stress->begin(), c.plus_stress->end(), finite);
+  for (const Vector3& position : c.positions) good = good && std::all_of(position.begin(), position.end(), finite);
+  if (!good) scanner.fail("with this Supercell, a position or the stress is not a finite number");
+}
+
+class ConfigurationReader {
+ public:
+  explicit ConfigurationReader(Scanner& scanner) : scanner_(scanner) {}
+
+  Configuration read() {
+    scanner_.expect("BEGIN_CFG", "a configuration");
+    for (std::string field = next_field(); field != "END_CFG"; field = next_field()) read_field(field);
+    if (n_atoms_ > 0 && !has("AtomData:"))
+      scanner_.fail("a configuration of " + std::to_string(n_atoms_) + " atoms has no AtomData");
+    if (is_direct_) make_cartesian(scanner_, out_);
+    if (has("Virial:")) divide_by_volume(scanner_, out_);
+    if (is_direct_ || has("Virial:")) check_finite(scanner_, out_);
+    return std::move(out_);
+  }
+
+ private:
+  bool has(const char* field) const { return seen_.count(field) > 0; }
+
+  std::string next_field() {
+    std::string field(scanner_.word("END_CFG"));
+    if (field == "SuperCell") field = "Supercell";
+    if (field == "Atomic_data:") field = "AtomData:";
+    if (field != "Feature" && !seen_.insert(field).second) scanner_.fail("a configuration has two fields " + shown(field));
+    return field;
+  }
+
+  void read_field(const std::string& field) {
     if (field == "Size") {
-      n_atoms = static_cast<std::size_t>(scanner.integer("Size", 0, 1LL << 40));
-      has_size = true;
-    } else if (field == "Supercell" || field == "SuperCell") {
-      for (Vector3& row : out.cell) {
-        const std::string_view next = scanner.peek();
-        if (next.empty() || (next[0] >= 'A' && next[0] <= 'Z')) break;  // one or two periodic directions
-        for (double& value : row) value = scanner.number("Supercell");
-      }
-    } else if (field == "AtomData:" || field == "Atomic_data:") {
-      if (!has_size) scanner.fail("AtomData comes before Size");
-      read_atoms(scanner, out, n_atoms);
-      has_atoms = true;
+      n_atoms_ = static_cast<std::size_t>(scanner_.integer("Size", 0, 1LL << 40));
+    } else if (field == "Supercell") {
+      read_cell(scanner_, out_);
+    } else if (field == "AtomData:") {
+      if (!has("Size")) scanner_.fail("AtomData comes before Size");
+      is_direct_ = read_atoms(scanner_, out_, n_atoms_);
     } else if (field == "Energy") {
-      out.energy = scanner.number("Energy");
+      out_.energy = scanner_.number("Energy");
     } else if (field == "PlusStress:" || field == "Virial:") {
-      read_stress(scanner, out, field == "Virial:");
+      if (out_.plus_stress) scanner_.fail("a configuration has PlusStress: and Virial:, only one of them is allowed");
+      out_.plus_stress = read_stress(scanner_);
     } else if (field == "Feature") {
-      read_feature(scanner, out);
+      read_feature(scanner_, out_);
+    } else if (field == "Stress:") {
+      scanner_.fail("Stress: has the other sign, and MLIP refuses it too; change the signs and call it PlusStress:");
     } else {
-      scanner.fail("unknown field '" + std::string(field.substr(0, 40)) +
-                   "'; known are Size, Supercell, AtomData:, Energy, PlusStress:, Feature, END_CFG");
+      scanner_.fail("unknown field " + shown(field) +
+                    "; known are Size, Supercell, AtomData:, Energy, PlusStress:, Feature, END_CFG");
     }
   }
-  if (n_atoms > 0 && !has_atoms) scanner.fail("a configuration of " + std::to_string(n_atoms) + " atoms has no AtomData");
-  return out;
-}
+
+  Scanner& scanner_;
+  Configuration out_;
+  std::set<std::string, std::less<>> seen_;
+  std::size_t n_atoms_ = 0;
+  bool is_direct_ = false;
+};
 
 }  // namespace
 
 std::vector<Configuration> parse_configurations(Scanner& scanner) {
   std::vector<Configuration> out;
-  while (!scanner.at_end()) out.push_back(parse_one(scanner));
+  while (!scanner.at_end()) out.push_back(ConfigurationReader(scanner).read());
   return out;
 }
 

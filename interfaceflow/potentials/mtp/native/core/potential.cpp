@@ -11,6 +11,7 @@ namespace mtp {
 namespace {
 
 constexpr int most_species = 1000, most_radial = 100, most_moments = 10'000'000;
+constexpr std::size_t most_coefficients = 10'000'000;
 
 // Reserves no more than the rest of the file could hold.
 std::size_t checked_count(Scanner& in, const char* field, long long least, long long most, std::size_t bytes_each) {
@@ -48,10 +49,15 @@ void read_quadruples(Scanner& in, std::vector<std::array<int, 4>>& out, const ch
   in.expect("}", field);
 }
 
+std::string too_many(const Potential& p) {
+  return "there are " + std::to_string(p.n_coefficients()) + " coefficients, for " + std::to_string(p.n_species()) +
+         " species; at most " + std::to_string(most_coefficients) + " are allowed";
+}
+
 void read_basis(Scanner& in, Potential& p) {
   key(in, "radial_basis_type");
-  const std::string type(in.token("radial_basis_type"));
-  if (type != "RBChebyshev") in.fail("radial_basis_type is '" + type.substr(0, 40) + "'; only RBChebyshev is known");
+  const std::string_view type = in.token("radial_basis_type");
+  if (type != "RBChebyshev") in.fail("radial_basis_type is " + shown(type) + "; only RBChebyshev is known");
   if (in.peek() == "scaling") {
     key(in, "scaling");
     p.scaling *= in.number("scaling");
@@ -80,7 +86,7 @@ void read_radial_coefficients(Scanner& in, Potential& p) {
         types[0] = std::stoi(pair.substr(0, dash));
         types[1] = std::stoi(pair.substr(dash + 1));
       }
-      if (types[0] < 0) in.fail("radial_coeffs should name a pair of species such as 0-1, found '" + pair.substr(0, 40) + "'");
+      if (types[0] < 0) in.fail("radial_coeffs should name a pair of species such as 0-1, found " + shown(pair));
       if (a == 0) p.species_types[b] = types[1];
       if (types[0] != p.species_types[a] || types[1] != p.species_types[b])
         in.fail("radial_coeffs of the pair " + pair + " stand where those of " + std::to_string(p.species_types[a]) + "-" +
@@ -112,8 +118,24 @@ void read_moments(Scanner& in, Potential& p) {
   in.expect("}", "alpha_moment_mapping");
 }
 
+void check_equations(Scanner& in, const Selection& s) {
+  for (const auto& [configuration, equation] : s.rows) {
+    if (configuration < 0) continue;
+    const std::size_t index = static_cast<std::size_t>(configuration);
+    if (index >= s.configurations.size())
+      in.fail("the active set refers to " + std::to_string(index + 1) + " configurations, the file holds " +
+              std::to_string(s.configurations.size()) + "; it is truncated");
+    const std::size_t n_equations = 1 + 3 * s.configurations[index].size() + 9 + s.configurations[index].size();
+    if (static_cast<std::size_t>(equation) >= n_equations)
+      in.fail("the active set names the equation " + std::to_string(equation) + " of its configuration " +
+              std::to_string(index) + ", which has " + std::to_string(n_equations));
+  }
+}
+
 Selection read_selection(Scanner& in, std::size_t n) {
   Selection s;
+  if (in.peek()[0] == '^')
+    in.fail("this is an active-learning state of MLIP-2; give its potential (.mtp) and let train make a new active set");
   in.expect("#MVS_v1.1", "the active set");
   const auto weight = [&in](const char* name) {
     in.expect(name, "the active set");
@@ -145,18 +167,15 @@ Selection read_selection(Scanner& in, std::size_t n) {
   in.expect("#", "the list of the active set");
 
   s.rows.resize(n);
-  int n_configurations = 0;
   for (auto& row : s.rows) {
     row[0] = static_cast<int>(in.integer("a configuration of the active set", -1, most_moments));
     row[1] = static_cast<int>(in.integer("an equation of the active set", -1, 2'000'000'000));
-    if ((row[0] < 0) != (row[1] < 0)) in.fail("a row of the active set has a configuration but no equation, or none but one");
-    n_configurations = std::max(n_configurations, row[0] + 1);
+    if ((row[0] < 0) != (row[1] < 0))
+      in.fail("a row of the active set has a configuration but no equation, or no configuration but an equation");
   }
   in.expect("#", "the configurations of the active set");
   s.configurations = parse_configurations(in);
-  if (static_cast<int>(s.configurations.size()) < n_configurations)
-    in.fail("the active set refers to " + std::to_string(n_configurations) + " configurations, the file holds " +
-            std::to_string(s.configurations.size()) + "; it is truncated");
+  check_equations(in, s);
   return s;
 }
 
@@ -228,7 +247,7 @@ std::string Potential::fault() const {
   for (std::size_t i = 0; i < species_types.size(); ++i)
     if (std::count(species_types.begin(), species_types.end(), species_types[i]) > 1)
       return "species_types names the type " + std::to_string(species_types[i]) + " twice";
-  if (!std::isfinite(scaling) || scaling == 0.0) return "scaling is " + std::to_string(scaling) + ", it must not be 0";
+  if (!std::isfinite(scaling) || scaling == 0.0) return "scaling is " + std::to_string(scaling) + ", it must be a finite number other than 0";
   if (!(min_dist >= 0.0 && max_dist > min_dist && std::isfinite(max_dist)))
     return "min_dist " + std::to_string(min_dist) + " and max_dist " + std::to_string(max_dist) +
            " must be 0 <= min_dist < max_dist";
@@ -261,6 +280,7 @@ std::string Potential::fault() const {
     if (outside(alpha_moment_mapping[i], n_moments))
       return at("alpha_moment_mapping", i) + "is " + std::to_string(alpha_moment_mapping[i]) + ", outside 0 to " +
              std::to_string(alpha_moments_count - 1);
+  if (n_coefficients() > most_coefficients) return too_many(*this);
   if (coefficients.size() != n_coefficients())
     return "there are " + std::to_string(coefficients.size()) + " coefficients, the basis needs " +
            std::to_string(n_coefficients());
@@ -273,11 +293,11 @@ Potential Potential::parse(std::string_view content, const std::string& file) {
   p.name.clear();
   in.expect("MTP", "the first line (is this a moment tensor potential?)");
   key(in, "version");
-  if (const std::string version(in.token("version")); version != "1.1.0")
-    in.fail("version is " + version.substr(0, 40) + ", only 1.1.0 is known");
+  if (const std::string_view version = in.token("version"); version != "1.1.0")
+    in.fail("version is " + shown(version) + ", only 1.1.0 is known");
   if (in.peek() == "potential_name") {
     key(in, "potential_name");
-    p.name = in.rest_of_line();
+    p.name = readable(in.rest_of_line());
   }
   if (in.peek() == "scaling") {
     key(in, "scaling");
@@ -291,7 +311,7 @@ Potential Potential::parse(std::string_view content, const std::string& file) {
   }
   if (in.peek() == "potential_tag") {
     key(in, "potential_tag");
-    p.tag = in.rest_of_line();
+    p.tag = readable(in.rest_of_line());
   }
   read_basis(in, p);
   bool has_radial = false;
@@ -299,12 +319,14 @@ Potential Potential::parse(std::string_view content, const std::string& file) {
     in.expect("radial_coeffs", "radial_coeffs");
     if (in.peek() != "alpha_moments_count") {
       has_radial = true;
+      if (p.n_radial() > most_coefficients) in.fail(too_many(p));
       if (p.n_radial() * 2 > in.remaining()) in.fail("the file is truncated in radial_coeffs");
       p.coefficients.resize(p.n_radial());
       read_radial_coefficients(in, p);
     }
   }
   read_moments(in, p);
+  if (p.n_coefficients() > most_coefficients) in.fail(too_many(p));
   p.coefficients.resize(p.n_coefficients(), 0.0);
   if (in.peek() == "species_coeffs") {
     key(in, "species_coeffs");
@@ -322,6 +344,9 @@ Potential Potential::read(const std::string& path) { return parse(read_file(path
 
 std::string Potential::serialise() const {
   if (const std::string problem = fault(); !problem.empty()) throw InputError("the potential cannot be written: " + problem);
+  for (const std::string* text : {&name, &tag})
+    if (text->find('\n') != std::string::npos)
+      throw InputError("the potential cannot be written: its name or its tag " + shown(*text) + " has a line break");
   for (const double value : coefficients)
     if (!std::isfinite(value)) throw InputError("the potential cannot be written: a coefficient is not a finite number");
   std::string out = "MTP\nversion = 1.1.0\npotential_name = " + name + "\n";

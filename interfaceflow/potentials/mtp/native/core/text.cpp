@@ -6,7 +6,10 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <limits>
+#include <locale>
 #include <memory>
+#include <sstream>
 
 #include "errors.hpp"
 
@@ -17,13 +20,56 @@ namespace {
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool is_punctuation(char c) { return c == '{' || c == '}' || c == ',' || c == '='; }
 
+// The length of the UTF-8 character at the start of the text (RFC 3629), 0 if there is none.
+std::size_t character_length(std::string_view text) {
+  const auto byte = [text](std::size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0U; };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead < 0xC2 || lead > 0xF4) return 0;
+  const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  for (std::size_t k = 1; k < length; ++k)
+    if ((byte(k) & 0xC0) != 0x80) return 0;
+  // Spellings that are longer than needed, halves of UTF-16 pairs, and numbers beyond the last character.
+  if ((lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xED && byte(1) > 0x9F)) return 0;
+  if ((lead == 0xF0 && byte(1) < 0x90) || (lead == 0xF4 && byte(1) > 0x8F)) return 0;
+  return length;
+}
+
+// A number beyond the range of double: zero if it is too small, infinite if it is too large.
+double out_of_range(std::string_view number) {
+  std::istringstream stream{std::string(number)};
+  stream.imbue(std::locale::classic());
+  double value = 0.0;
+  stream >> value;
+  return stream.fail() ? std::numeric_limits<double>::infinity() : value;
+}
+
+// std::to_chars and not printf, which would write a decimal comma where the program's locale has one.
+void append_number(std::string& out, double value, std::chars_format format, int precision, int width) {
+  char buffer[400];
+  const char* end = std::to_chars(buffer, buffer + sizeof buffer, value, format, precision).ptr;
+  const std::size_t n = static_cast<std::size_t>(end - buffer), wanted = static_cast<std::size_t>(width);
+  if (n < wanted) out.append(wanted - n, ' ');
+  out.append(buffer, n);
+}
+
+}  // namespace
+
 std::string shown(std::string_view text) {
   std::string out = "'";
   for (char c : text.substr(0, 40)) out += (c >= ' ' && c < 127) ? c : '?';
   return out + (text.size() > 40 ? "...'" : "'");
 }
 
-}  // namespace
+std::string readable(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t length = character_length(text);
+    out += length > 0 ? text.substr(0, length) : std::string_view("\xEF\xBF\xBD");
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
+}
 
 void Scanner::fail(const std::string& what) const {
   const auto line = 1 + std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(position_), '\n');
@@ -87,8 +133,7 @@ double Scanner::number(const char* field) {
   double value = 0.0;
   const auto result = std::from_chars(begin, end, value);
   if (result.ec == std::errc::result_out_of_range && result.ptr == end) {
-    // Too small to be represented reads as zero; too large is an error, below.
-    value = std::strtod(std::string(found).c_str(), nullptr);
+    value = out_of_range(found);
   } else if (result.ec != std::errc() || result.ptr != end) {
     position_ -= found.size();
     fail(std::string(field) + " should be a number, found " + shown(found));
@@ -125,15 +170,11 @@ std::string_view Scanner::raw(std::size_t n_bytes, const char* field) {
 }
 
 void append_scientific(std::string& out, double value, int precision) {
-  char buffer[64];
-  const int n = std::snprintf(buffer, sizeof buffer, "%.*e", precision, value);
-  out.append(buffer, static_cast<std::size_t>(n));
+  append_number(out, value, std::chars_format::scientific, precision, 0);
 }
 
 void append_fixed(std::string& out, double value, int precision, int width) {
-  char buffer[400];
-  const int n = std::snprintf(buffer, sizeof buffer, "%*.*f", width, precision, value);
-  out.append(buffer, static_cast<std::size_t>(n));
+  append_number(out, value, std::chars_format::fixed, precision, width);
 }
 
 std::string read_file(const std::string& path) {

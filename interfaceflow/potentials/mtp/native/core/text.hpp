@@ -41,6 +41,11 @@ class Scanner {
   std::size_t position_ = 0;
 };
 
+// A piece of a file for a message: quoted, cut off, and without what a terminal could not show.
+std::string shown(std::string_view text);
+// A comment from a file as UTF-8; a byte that is none becomes the replacement character.
+std::string readable(std::string_view text);
+
 // "%.15e" and the like, appended.
 void append_scientific(std::string& out, double value, int precision);
 void append_fixed(std::string& out, double value, int precision, int width);

@@ -77,9 +77,9 @@ inline py::array_t<double> array_of_vectors(const std::vector<Vector3>& values) 
   return array_of(reinterpret_cast<const double*>(values.data()), {static_cast<py::ssize_t>(values.size()), 3});
 }
 
-// The path of a str or os.PathLike.
+// The path of a str, bytes or os.PathLike, as the system spells it.
 inline std::string path_of(const py::object& path) {
-  return py::str(py::module_::import("os").attr("fspath")(path));
+  return py::bytes(py::module_::import("os").attr("fsencode")(path));
 }
 
 void bind_configuration(py::module_& module);

@@ -1,4 +1,5 @@
 // The Python module interfaceflow.potentials.mtp._native; its contract is _native.pyi.
+#include <cstring>
 #include <exception>
 #include <stdexcept>
 
@@ -9,7 +10,10 @@ namespace {
 
 void raise_as(const char* name, const char* text) {
   const pybind11::object type = pybind11::module_::import("interfaceflow.core.errors").attr(name);
-  PyErr_SetString(type.ptr(), text);
+  // A file's name need not be UTF-8.
+  const auto message = pybind11::reinterpret_steal<pybind11::object>(
+      PyUnicode_DecodeUTF8(text, static_cast<Py_ssize_t>(std::strlen(text)), "replace"));
+  PyErr_SetObject(type.ptr(), message.ptr());
 }
 
 void translate(std::exception_ptr failure) {
