@@ -167,6 +167,8 @@ def _potential_rows(results: FlowResults) -> Iterator[Row]:
             "iterations": doc.iterations,
             "warm_start": doc.warm_start,
             "engine": doc.engine,
+            "zbl_inner_cutoff_A": None if doc.zbl is None else doc.zbl.inner_cutoff_A,
+            "zbl_outer_cutoff_A": None if doc.zbl is None else doc.zbl.outer_cutoff_A,
             "file": doc.file.uri,
             "sha256": doc.file.sha256,
             "job_uuid": stored.uuid,
