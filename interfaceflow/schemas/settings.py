@@ -133,17 +133,17 @@ class TrainingSetSettings(Settings):
 
 
 class ZBLSettings(Settings):
-    """Repulsion of bare nuclei (Ziegler, Biersack, Littmark) under the potential."""
+    """Screened repulsion of nuclei (Ziegler, Biersack, Littmark) under the potential."""
 
-    inner_cutoff_A: float = quantity("Å", "Below this distance the repulsion is whole", gt=0, le=12)
-    outer_cutoff_A: float = quantity("Å", "From this distance on there is none", gt=0, le=12)
+    inner_cutoff_A: float = quantity("Å", "Up to this distance the force is whole", gt=0, le=12)
+    outer_cutoff_A: float = quantity("Å", "From this distance on there is none; best below every bond", gt=0, le=12)
 
     @model_validator(mode="after")
     def _cutoffs_in_order(self) -> Self:
         if self.outer_cutoff_A <= self.inner_cutoff_A:
             raise ValueError(
                 f"outer_cutoff_A ({self.outer_cutoff_A:g}) must be larger than inner_cutoff_A "
-                f"({self.inner_cutoff_A:g}); the outer one is best shorter than every bond, as 1 and 2"
+                f"({self.inner_cutoff_A:g}); the outer one is best shorter than every bond, for example 1 and 2"
             )
         return self
 
@@ -173,8 +173,8 @@ class PotentialSettings(Settings):
         if self.zbl is not None and self.zbl.outer_cutoff_A > self.cutoff_radius_A:
             raise ValueError(
                 f"zbl.outer_cutoff_A ({self.zbl.outer_cutoff_A:g}) must not be larger than cutoff_radius_A "
-                f"({self.cutoff_radius_A:g}), or the potential could not make up for the repulsion at its end; "
-                "the outer one is best shorter than every bond, such as 2"
+                f"({self.cutoff_radius_A:g}): a fit cannot balance what it does not see; give a distance shorter than "
+                "every bond, for example 2"
             )
         return self
 

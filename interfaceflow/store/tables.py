@@ -343,6 +343,8 @@ KINDS: dict[str, Kind] = {
             "iterations",
             "warm_start",
             "engine",
+            "zbl_inner_cutoff_A",
+            "zbl_outer_cutoff_A",
             "file",
             "sha256",
             "job_uuid",
