@@ -1,8 +1,8 @@
 """Screened nuclear repulsion of Ziegler, Biersack and Littmark (ZBL), laid over a trained potential.
 
-Where two atoms come closer than in any training configuration, a fitted potential may do anything. With an overlay the
-fit sees the labels without this repulsion, and everything that uses the potential adds it again. It is that of LAMMPS'
-``pair_style zbl INNER OUTER``, its constants and its switching polynomial included, so that labels and MD agree.
+The fit sees the labels without this repulsion, and everything that uses the potential adds it again. It is that of
+LAMMPS' ``pair_style zbl INNER OUTER``, constants and switching polynomial included, so that labels and MD agree. Below
+the shortest distance of its training set the fit stays as unbounded as it was: a wall is added, not put in its place.
 """
 
 from __future__ import annotations

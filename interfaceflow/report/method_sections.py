@@ -123,7 +123,7 @@ def _repulsion_words(potential: PotentialDoc) -> str:
     return (
         " The screened nuclear repulsion of Ziegler, Biersack and Littmark (doi:10.1007/978-1-4615-8103-1_3), switched "
         f"off between {zbl.inner_cutoff_A:g} and {zbl.outer_cutoff_A:g} Å, was subtracted from the labels before the "
-        "fit; it is added in MD and in the comparison below."
+        "fit and is added wherever the potential is used."
     )
 
 
