@@ -21,10 +21,12 @@ def blocks_of(page: str) -> list[str]:
 
 @pytest.mark.slow
 def test_a_potential_is_trained_and_run_as_described(tmp_path):
-    labels, conversion, selection, script = blocks_of("mtp-engine.md")
+    labels, conversion, selection, script, overlay = blocks_of("mtp-engine.md")
     write(tmp_path / "labelled.xyz", [one.to_atoms(["Li", "S"]) for one in read_configurations(LI2S / "train.cfg")])
     (tmp_path / "candidates.cfg").write_bytes((LI2S / "test.cfg").read_bytes())
     (tmp_path / "in.lammps").write_text(script)
+    alone = re.compile(r"pair_style .*\npair_coeff .*\n")
+    (tmp_path / "overlay.lammps").write_text(alone.sub(overlay, script))
     programs = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
 
     def run(*command):
@@ -36,4 +38,5 @@ def test_a_potential_is_trained_and_run_as_described(tmp_path):
     run("bash", "-ec", labels)
     assert "RMS     absolute difference" in (tmp_path / "errors.txt").read_text()
     assert "Training set was increased by" in run("bash", "-ec", selection)
-    assert re.search(r"^ +200 ", run("mpiexec", "-n", "2", "lmp", "-in", "in.lammps"), re.MULTILINE)
+    for name in ("in.lammps", "overlay.lammps"):
+        assert re.search(r"^ +200 ", run("mpiexec", "-n", "2", "lmp", "-in", name), re.MULTILINE)

@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
+
+from ase.data import atomic_numbers
+
 from interfaceflow.dynamics.pair_style import GradeSource, PairStyle
 from interfaceflow.schemas.datasets import PotentialDoc
 
 
 def mtp_pair_style(potential: PotentialDoc) -> PairStyle:
-    """Return the LAMMPS commands of a moment tensor potential and its extrapolation grade by neighbourhood."""
+    """Return the LAMMPS commands of a moment tensor potential and its extrapolation grade by neighbourhood.
+
+    A potential that was fitted to labels without the ZBL repulsion gets it back as an overlay.
+    """
     return PairStyle(
         elements=potential.species,
-        commands=(f'pair_style mtp/extrapolation "{potential.file.path()}"', "pair_coeff * *"),
+        commands=_commands(potential),
         grade=GradeSource(
             commands=("fix grade all pair {every} mtp/extrapolation extrapolation 1",), per_atom="f_grade"
         ),
-        identity=potential.file.sha256,
+        identity=_identity(potential),
     )
+
+
+def _commands(potential: PotentialDoc) -> tuple[str, ...]:
+    style = f'mtp/extrapolation "{potential.file.path()}"'
+    zbl = potential.zbl
+    if zbl is None:
+        return f"pair_style {style}", "pair_coeff * *"
+    numbers = [atomic_numbers[symbol] for symbol in potential.species]
+    pairs = combinations_with_replacement(enumerate(numbers, 1), 2)
+    return (
+        f"pair_style hybrid/overlay {style} zbl {zbl.inner_cutoff_A!r} {zbl.outer_cutoff_A!r}",
+        "pair_coeff * * mtp/extrapolation",
+        *(f"pair_coeff {i} {j} zbl {first} {second}" for (i, first), (j, second) in pairs),
+    )
+
+
+def _identity(potential: PotentialDoc) -> str:
+    zbl = potential.zbl
+    if zbl is None:
+        return potential.file.sha256
+    return f"{potential.file.sha256} zbl {zbl.inner_cutoff_A!r} {zbl.outer_cutoff_A!r}"

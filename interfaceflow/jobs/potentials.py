@@ -16,8 +16,9 @@ from interfaceflow.core.progress import progress_reporter
 from interfaceflow.jobs.workspace import Workspace
 from interfaceflow.potentials.evaluation import Comparison, compare_labels
 from interfaceflow.potentials.mlp import Mlp, MlpTrainingSettings, write_untrained_potential
+from interfaceflow.potentials.zbl import compute_zbl
 from interfaceflow.schemas.datasets import DatasetDoc, ParityDoc, PotentialDoc
-from interfaceflow.schemas.settings import PotentialSettings
+from interfaceflow.schemas.settings import PotentialSettings, ZBLSettings
 
 _N_THREADS = 2
 
@@ -52,7 +53,7 @@ def evaluate_potential(dataset: DatasetDoc, potential: PotentialDoc) -> ParityDo
     workspace = Workspace()
     held_out = read_labelled(dataset.held_out.path())
     mlp = Mlp(n_threads=_N_THREADS)
-    comparison = _compare(mlp, workspace, potential.file, held_out, potential.species)
+    comparison = _compare(mlp, workspace, potential.file, held_out, potential.species, potential.zbl)
     temperatures = sorted({c.temperature_K for c in held_out if c.temperature_K is not None})
     by_temperature = {
         f"{temperature:g}": comparison.part(
@@ -119,7 +120,7 @@ def fit_potential(
     else:
         start.write_bytes(previous.file.path().read_bytes())
     training_set = workspace.path("training.cfg")
-    write_configurations(training_set, _as_configurations(training, dataset.species))
+    write_configurations(training_set, _labels_to_fit(training, dataset.species, settings.zbl))
     mlp = Mlp(settings.mlp, n_threads=_N_THREADS)
     run = mlp.train(
         start,
@@ -139,13 +140,14 @@ def fit_potential(
     held_out = read_labelled(dataset.held_out.path())
     return PotentialDoc(
         file=file,
+        zbl=settings.zbl,
         species=dataset.species,
         level=settings.level,
         cutoff_radius_A=settings.cutoff_radius_A,
         n_training=len(training),
         dataset_sha256=dataset.training.sha256,
-        training_errors=_compare(mlp, workspace, file, training, dataset.species).errors,
-        held_out_errors=_compare(mlp, workspace, file, held_out, dataset.species).errors,
+        training_errors=_compare(mlp, workspace, file, training, dataset.species, settings.zbl).errors,
+        held_out_errors=_compare(mlp, workspace, file, held_out, dataset.species, settings.zbl).errors,
         iterations=len(run.losses),
         final_loss=run.losses[-1],
         warm_start=previous is not None,
@@ -185,7 +187,9 @@ def select_for_training(
     """
     mlp = Mlp(settings.mlp, n_threads=_N_THREADS)
     training_set, offered = workspace.path("training.cfg"), workspace.path("candidates.cfg")
-    write_configurations(training_set, _as_configurations(read_labelled(dataset.training.path()), dataset.species))
+    write_configurations(
+        training_set, _labels_to_fit(read_labelled(dataset.training.path()), dataset.species, potential.zbl)
+    )
     write_configurations(
         offered,
         [
@@ -205,8 +209,21 @@ def select_for_training(
     ]
 
 
+def _labels_to_fit(
+    labelled: Sequence[LabelledConfiguration], species: Sequence[str], zbl: ZBLSettings | None
+) -> list[Configuration]:
+    """Convert labels to what ``mlp`` trains on: without the repulsion that every use of the potential adds."""
+    configurations = _as_configurations(labelled, species)
+    if zbl is None:
+        return configurations
+    return [
+        compute_zbl(label.atoms, zbl).subtracted_from(configuration)
+        for label, configuration in zip(labelled, configurations, strict=True)
+    ]
+
+
 def _as_configurations(labelled: Sequence[LabelledConfiguration], species: Sequence[str]) -> list[Configuration]:
-    """Convert labels to what ``mlp`` trains on: the energy whose gradient the forces are."""
+    """Convert labels to configurations whose energy is the one whose gradient the forces are."""
     return [
         Configuration.from_atoms(
             label.atoms, species, energy=label.free_energy_eV, forces=label.forces_eV_A, stress=label.stress_eV_A3
@@ -221,10 +238,17 @@ def _compare(
     potential: FileRef,
     labelled: Sequence[LabelledConfiguration],
     species: Sequence[str],
+    zbl: ZBLSettings | None,
 ) -> Comparison:
-    """Compute the labelled configurations with the potential and set them beside their labels."""
+    """Compute the labelled configurations with the potential, repulsion and all, and set them beside their labels."""
     reference = _as_configurations(labelled, species)
     given, computed = workspace.path("compared.cfg"), workspace.path("computed.cfg")
     write_configurations(given, reference)
     mlp.calculate_efs(potential.path(), given, output=computed, log=workspace.path("calculate_efs.log"))
-    return compare_labels(reference, read_configurations(computed), species)
+    results = read_configurations(computed)
+    if zbl is not None:
+        # At the positions as they were given: an ``mlp`` writes them back rounded, and the repulsion is steep.
+        results = [
+            compute_zbl(label.atoms, zbl).added_to(result) for label, result in zip(labelled, results, strict=True)
+        ]
+    return compare_labels(reference, results, species)

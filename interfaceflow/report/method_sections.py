@@ -84,7 +84,7 @@ def accuracy_section(results: FlowResults) -> str:
             html.paragraph(
                 f"Moment tensor potential of level {potential.level}, cutoff {potential.cutoff_radius_A:g} Å, species "
                 f"{', '.join(potential.species)}, fitted by the {potential.engine} engine to "
-                f"{potential.n_training} configurations."
+                f"{potential.n_training} configurations.{_repulsion_words(potential)}"
             )
         )
     if parity is None:
@@ -114,6 +114,17 @@ def accuracy_section(results: FlowResults) -> str:
         "F RMSE by element",
     )  # fmt: skip
     return html.section("accuracy", title, *parts, pair, html.table(columns, rows, numeric=range(1, 7)))
+
+
+def _repulsion_words(potential: PotentialDoc) -> str:
+    zbl = potential.zbl
+    if zbl is None:
+        return ""
+    return (
+        " The screened nuclear repulsion of Ziegler, Biersack and Littmark (doi:10.1007/978-1-4615-8103-1_3), switched "
+        f"off between {zbl.inner_cutoff_A:g} and {zbl.outer_cutoff_A:g} Å, was subtracted from the labels before the "
+        "fit and is added wherever the potential is used."
+    )
 
 
 def settings_section(results: FlowResults) -> str:

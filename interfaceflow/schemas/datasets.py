@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from interfaceflow.core.files import FileRef
 from interfaceflow.schemas.base import Doc, quantity
+from interfaceflow.schemas.settings import ZBLSettings
 
 
 class QuarantinedLabel(BaseModel):
@@ -51,6 +52,11 @@ class PotentialDoc(Doc):
     """A fitted moment tensor potential with its active set."""
 
     file: FileRef = Field(description=".almtp file with the selection state")
+    zbl: ZBLSettings | None = Field(
+        default=None,
+        description="Cutoffs of the nuclear repulsion that was subtracted from the labels and has to be added to what "
+        "the file gives; absent where the file is the whole potential",
+    )
     species: tuple[str, ...] = Field(description="Elements, in the order of the potential's types")
     level: int = Field(description="MTP level")
     cutoff_radius_A: float = quantity("Å", "Cutoff radius", gt=0)

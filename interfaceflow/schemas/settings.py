@@ -132,6 +132,22 @@ class TrainingSetSettings(Settings):
         return self
 
 
+class ZBLSettings(Settings):
+    """Screened repulsion of nuclei (Ziegler, Biersack, Littmark) under the potential."""
+
+    inner_cutoff_A: float = quantity("Å", "Up to this distance the force is whole", gt=0, le=12)
+    outer_cutoff_A: float = quantity("Å", "From this distance on there is none; best below every bond", gt=0, le=12)
+
+    @model_validator(mode="after")
+    def _cutoffs_in_order(self) -> Self:
+        if self.outer_cutoff_A <= self.inner_cutoff_A:
+            raise ValueError(
+                f"outer_cutoff_A ({self.outer_cutoff_A:g}) must be larger than inner_cutoff_A "
+                f"({self.inner_cutoff_A:g}); the outer one is best shorter than every bond, for example 1 and 2"
+            )
+        return self
+
+
 class PotentialSettings(Settings):
     """The moment tensor potential and how it is fitted."""
 
@@ -147,6 +163,20 @@ class PotentialSettings(Settings):
     mlp: str | None = Field(
         default=None, description="Path of a site's MLIP-3 binary; the built-in engine where it is not given"
     )
+    zbl: ZBLSettings | None = Field(
+        default=None,
+        description="Nuclear repulsion, subtracted from the labels before a fit and added in MD; none if not given",
+    )
+
+    @model_validator(mode="after")
+    def _repulsion_within_cutoff(self) -> Self:
+        if self.zbl is not None and self.zbl.outer_cutoff_A > self.cutoff_radius_A:
+            raise ValueError(
+                f"zbl.outer_cutoff_A ({self.zbl.outer_cutoff_A:g}) must not be larger than cutoff_radius_A "
+                f"({self.cutoff_radius_A:g}): a fit cannot balance what it does not see; give a distance shorter than "
+                "every bond, for example 2"
+            )
+        return self
 
 
 class LearningCellSettings(Settings):

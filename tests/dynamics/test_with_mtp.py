@@ -12,14 +12,18 @@ from interfaceflow.core.files import PROJECT_ROOT_VARIABLE, FileRef
 from interfaceflow.core.formats.dcd import open_trajectory
 from interfaceflow.core.formats.structure_file import read_structure, write_structure
 from interfaceflow.core.labels import ORIGIN_INDEX, PHASE, REGION
+from interfaceflow.dynamics.data_file import write_data_file
+from interfaceflow.dynamics.frame import LammpsFrame
 from interfaceflow.dynamics.guard import Guard
 from interfaceflow.dynamics.guarded import GuardedSettings, run_guarded_md
+from interfaceflow.dynamics.lammps_run import run_lammps, setup_lines
 from interfaceflow.jobs.dynamics import run_production
 from interfaceflow.jobs.pair_styles import mtp_pair_style
+from interfaceflow.potentials.mtp.calculator import MTPCalculator
 from interfaceflow.schemas.base import Provenance
 from interfaceflow.schemas.datasets import FitErrors, PotentialDoc
 from interfaceflow.schemas.dynamics import MeltingPointDoc
-from interfaceflow.schemas.settings import ProductionSettings
+from interfaceflow.schemas.settings import ProductionSettings, ZBLSettings
 from interfaceflow.schemas.structures import ProductionCellDoc, StructureFile
 
 LEVEL08 = Path(__file__).parent.parent / "data" / "mtp" / "li2s" / "level08.almtp"
@@ -32,8 +36,8 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def potential(project) -> PotentialDoc:
+@pytest.fixture(params=[None, ZBLSettings(inner_cutoff_A=1.0, outer_cutoff_A=2.6)], ids=["alone", "with zbl"])
+def potential(project, request) -> PotentialDoc:
     path = project / "level08.almtp"
     path.write_bytes(LEVEL08.read_bytes())
     errors = FitErrors(
@@ -47,6 +51,7 @@ def potential(project) -> PotentialDoc:
     )
     return PotentialDoc(
         file=FileRef.of(path),
+        zbl=request.param,
         species=("Li", "S"),
         level=8,
         cutoff_radius_A=5.0,
@@ -71,6 +76,38 @@ def lithium_sulfide():
     atoms.set_array(REGION, np.array(["interior"] * 96))
     atoms.set_array(ORIGIN_INDEX, np.arange(96))
     return atoms
+
+
+@pytest.mark.parametrize("n_ranks", [1, 2])
+def test_forces_and_grades_are_those_of_the_calculator(n_ranks, lithium_sulfide, potential, project):
+    atoms = lithium_sulfide
+    atoms.rattle(0.1, seed=1)
+    frame, pair_style = LammpsFrame.of(atoms.cell.array), mtp_pair_style(potential)
+    write_data_file(atoms, pair_style, frame, project / "start.data")
+    script = [
+        *setup_lines(pair_style, "read_data start.data", timestep_fs=1.0, n_ranks=n_ranks),
+        *pair_style.grade.lines(1),
+        "compute largest all pair mtp/extrapolation",
+        f"dump now all custom 1 now.dump id fx fy fz {pair_style.grade.per_atom}",
+        "dump_modify now sort id format float %.17g",
+        "thermo_style custom step pe c_largest[1]",
+        "run 0",
+        'print "FOUND $(pe:%.17g) $(c_largest[1]:%.17g)"',
+    ]
+    log = run_lammps(script, project, "now", n_ranks=n_ranks)
+    energy, largest = map(float, log.read_text().split("\nFOUND")[1].split()[:2])
+    rows = np.loadtxt(project / "now.dump", skiprows=9)
+    atoms.calc = MTPCalculator(potential.file.path(), potential.species, zbl=potential.zbl)
+    grades = atoms.calc.get_property("extrapolation_grades", atoms)
+    assert np.abs(frame.from_lammps(rows[:, 1:4]) - atoms.get_forces()).max() < 1e-10
+    assert energy == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
+    assert rows[:, 4] == pytest.approx(grades, abs=1e-6)
+    assert largest == pytest.approx(grades.max(), rel=1e-5)
+
+
+def test_one_file_with_another_repulsion_is_another_potential(potential):
+    other = potential.model_copy(update={"zbl": ZBLSettings(inner_cutoff_A=0.5, outer_cutoff_A=2.0)})
+    assert mtp_pair_style(potential).identity != mtp_pair_style(other).identity
 
 
 def test_cold_run_lasts_and_hot_run_breaks_side_by_side(lithium_sulfide, potential, project):

@@ -6,6 +6,7 @@ from small_project import SETTINGS, settings
 
 from interfaceflow.core.errors import UserInputError
 from interfaceflow.launch.config import load_config
+from interfaceflow.schemas.settings import ZBLSettings
 
 
 def refusal(tmp_path, text: str) -> str:
@@ -36,6 +37,14 @@ def test_a_good_config(tmp_path):
     assert load_config(path) == settings()
 
 
+def test_there_is_no_repulsion_unless_it_is_asked_for(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(changed())
+    assert load_config(path).potential.zbl is None
+    path.write_text(changed(potential__zbl={"inner_cutoff_A": 1, "outer_cutoff_A": 2}))
+    assert load_config(path).potential.zbl == ZBLSettings(inner_cutoff_A=1.0, outer_cutoff_A=2.0)
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -54,6 +63,17 @@ def test_a_good_config(tmp_path):
         ({"recipe": "decomposition_interface"}, ["Did you mean 'decomposition_interfaces'?"]),
         ({"potential__level": 9}, ["potential.level", "9", "one of 2, 4, 6, 8"]),
         ({"potential__max_iterations": True}, ["potential.max_iterations", "True", "a whole number >= 1"]),
+        (
+            {"potential__zbl": {"inner_cutoff_A": 1}},
+            ["potential.zbl.outer_cutoff_A: missing", "there is none; best below every bond [Å]"],
+        ),
+        ({"potential__zbl": {"inner_cutof_A": 1, "inner_cutoff_A": 1, "outer_cutoff_A": 2}}, ["'inner_cutoff_A'?"]),
+        ({"potential__zbl": {"inner_cutoff_A": 0, "outer_cutoff_A": 2}}, ["potential.zbl.inner_cutoff_A", "> 0 Å"]),
+        ({"potential__zbl": {"inner_cutoff_A": 2, "outer_cutoff_A": 2}}, ["potential.zbl", "(2) must be larger than"]),
+        (
+            {"potential": {"cutoff_radius_A": 4, "zbl": {"inner_cutoff_A": 2, "outer_cutoff_A": 4.5}}},
+            ["potential (line", "zbl.outer_cutoff_A (4.5) must not be larger than cutoff_radius_A (4)"],
+        ),
         ({"seed": 2.5}, ["seed", "2.5", "a whole number"]),
         ({"title": ""}, ["title", "a text of 1 to 120 characters"]),
         ({"structures__metal__miller": [0, 0, 0]}, ["structures.metal.miller", "name no plane"]),

@@ -13,6 +13,8 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from interfaceflow.core.errors import UserInputError
 from interfaceflow.potentials.mtp import _native as native
 from interfaceflow.potentials.mtp.calculator import MTPCalculator
+from interfaceflow.potentials.zbl import compute_zbl
+from interfaceflow.schemas.settings import ZBLSettings
 
 DATA = Path(__file__).parent.parent / "data" / "mtp" / "li2s"
 
@@ -53,6 +55,21 @@ def test_stress_is_the_numerical_one(atoms):
                 energies.append(strained.get_potential_energy())
             numerical[a, b] = numerical[b, a] = (energies[0] - energies[1]) / (2 * step) / atoms.get_volume()
     assert atoms.get_stress() == pytest.approx(full_3x3_to_voigt_6_stress(numerical), abs=1e-7)
+
+
+def test_the_repulsion_that_the_fit_did_not_see_is_added(atoms):
+    zbl = ZBLSettings(inner_cutoff_A=1.0, outer_cutoff_A=3.0)
+    alone, whole = (MTPCalculator(DATA / "level08.almtp", species=["Li", "S"], zbl=given) for given in (None, zbl))
+    repulsion = compute_zbl(atoms, zbl)
+    assert repulsion.energy_eV > 0.1
+    for name, extra in {
+        "energy": repulsion.energy_eV,
+        "free_energy": repulsion.energy_eV,
+        "energies": repulsion.site_energies_eV,
+        "forces": repulsion.forces_eV_A,
+        "stress": -repulsion.plus_stress_eV / atoms.get_volume(),
+    }.items():
+        assert whole.get_property(name, atoms) == pytest.approx(alone.get_property(name, atoms) + extra, abs=1e-12)
 
 
 def test_a_molecule_has_no_stress_and_an_order_of_species_is_kept():

@@ -10,6 +10,7 @@ from demo_flow import DemoFlow, flow_results
 from interfaceflow.report import build_report
 from interfaceflow.schemas.dynamics import ProductionDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
+from interfaceflow.schemas.settings import ZBLSettings
 from interfaceflow.schemas.transport import ArrheniusDoc, TransportDoc
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -95,6 +96,16 @@ def test_limits_are_never_printed_as_values(demo: DemoFlow) -> None:
 def test_run_that_stopped_early_says_why(demo: DemoFlow) -> None:
     run = demo.production(300.0).model_copy(update={"status": "extrapolated", "reason": "grade 12.3 at 4.2 ps"})
     assert "extrapolated: grade 12.3 at 4.2 ps" in build_report(flow_results([("production", run)]))
+
+
+def test_repulsion_under_the_potential_is_told(demo: DemoFlow) -> None:
+    (learnt,) = demo.results().all_of(LearningRoundDoc)[-1:]
+    assert "repulsion" not in build_report(flow_results([("explore", learnt)])).split('id="accuracy"')[1]
+    zbl = ZBLSettings(inner_cutoff_A=1.0, outer_cutoff_A=2.5)
+    overlaid = learnt.model_copy(update={"potential": learnt.potential.model_copy(update={"zbl": zbl})})
+    page = build_report(flow_results([("explore", overlaid)]))
+    _check_html(page)
+    assert "switched off between 1 and 2.5 Å, was subtracted from the labels" in page
 
 
 def test_text_from_users_cannot_break_the_page(demo: DemoFlow) -> None:

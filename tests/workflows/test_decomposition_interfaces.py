@@ -26,7 +26,10 @@ def still_smaller() -> dict:
     recipe["reference"]["force_tolerance_eV_A"] = 0.2
     for trajectory in recipe["training_set"]["trajectories"]:
         trajectory.update(n_steps=12, sample_every=3, strains=[0.0], n_atoms=16)
-    recipe["potential"].update(max_iterations=40, max_retraining_iterations=15)
+    # A repulsion below every distance of the training set goes through all jobs and leaves their numbers as they are.
+    recipe["potential"].update(
+        max_iterations=40, max_retraining_iterations=15, zbl={"inner_cutoff_A": 1.0, "outer_cutoff_A": 1.5}
+    )
     recipe["learning"].update(
         duration_ps=0.5,
         max_rounds=2,
@@ -95,6 +98,8 @@ def test_the_recipe_survives_a_kill_and_ends_with_results(tmp_path):
     energetics = json.loads(interfaceflow("query", "energetics", "--json", folder=tmp_path).stdout)
     assert len(energetics) == 1
     assert energetics[0]["interfacial_energy_J_m2"] <= energetics[0]["interface_formation_energy_J_m2"] + 1e-6
+    potentials = json.loads(interfaceflow("query", "potentials", "--json", folder=tmp_path).stdout)
+    assert {(row["zbl_inner_cutoff_A"], row["zbl_outer_cutoff_A"]) for row in potentials} == {(1.0, 1.5)}
     transport = json.loads(interfaceflow("query", "transport", "--json", folder=tmp_path).stdout)
     assert {(row["label"], row["direction"]) for row in transport} == {
         (label, direction) for label in ("metal-Li", "binary-Li") for direction in ("in-plane", "out-of-plane")

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from interfaceflow.core.errors import UserInputError, suggest_name
 from interfaceflow.potentials.mtp._native import ConfigurationSet, Potential
+from interfaceflow.potentials.zbl import compute_zbl
+from interfaceflow.schemas.settings import ZBLSettings
 
 
 class MTPCalculator(Calculator):
@@ -30,6 +32,8 @@ class MTPCalculator(Calculator):
         Chemical symbols in the order of the potential's species.
     n_threads
         Threads to use.
+    zbl
+        Cutoffs of the nuclear repulsion that was subtracted from the labels of the fit, where it was.
 
     Raises
     ------
@@ -46,11 +50,19 @@ class MTPCalculator(Calculator):
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress", "extrapolation_grades"]  # noqa: RUF012
 
-    def __init__(self, potential: Potential | Path | str, species: Sequence[str], *, n_threads: int = 1) -> None:
+    def __init__(
+        self,
+        potential: Potential | Path | str,
+        species: Sequence[str],
+        *,
+        n_threads: int = 1,
+        zbl: ZBLSettings | None = None,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.potential = potential if isinstance(potential, Potential) else Potential.read(potential)
         self.species = tuple(species)
         self.n_threads = n_threads
+        self.zbl = zbl
         known = self.potential.species_count
         if len(self.species) != known or len(set(self.species)) != known:
             raise UserInputError(
@@ -70,15 +82,17 @@ class MTPCalculator(Calculator):
         entry = (self.types_of(structure), structure.positions, structure.cell.array, tuple(map(bool, structure.pbc)))
         configurations = ConfigurationSet([entry], self.potential.max_dist)
         found = configurations.evaluate(self.potential, n_threads=self.n_threads)
-        energy = float(found.energies[0])
-        self.results = {
-            "energy": energy,
-            "free_energy": energy,
-            "energies": found.site_energies,
-            "forces": found.forces,
-        }
+        energy, energies, forces = float(found.energies[0]), found.site_energies, found.forces
+        plus_stress = found.plus_stresses[0]
+        if self.zbl is not None:
+            repulsion = compute_zbl(structure, self.zbl)
+            energy += repulsion.energy_eV
+            energies = energies + repulsion.site_energies_eV
+            forces = forces + repulsion.forces_eV_A
+            plus_stress = plus_stress + repulsion.plus_stress_eV
+        self.results = {"energy": energy, "free_energy": energy, "energies": energies, "forces": forces}
         if structure.cell.rank == 3:
-            self.results["stress"] = -found.plus_stresses[0] / structure.get_volume()
+            self.results["stress"] = -plus_stress / structure.get_volume()
         if "extrapolation_grades" in properties:
             grades = configurations.site_grades(self.potential, n_threads=self.n_threads)
             self.results["extrapolation_grades"] = grades
