@@ -6,39 +6,66 @@ namespace {
 MTP_INLINE wide magnitude(wide value) { return value < 0.0 ? -value : value; }
 MTP_INLINE wide larger(wide a, wide b) { return a > b ? a : b; }
 
-// Columns of the inverse that are summed at once, for `groups` batches, all in registers.
-constexpr int columns = MTP_LANES == 8 ? 8 : 4;
+// Batches whose products are summed at the same time, so that each number of the matrix is used that often.
+constexpr int most_groups = 2;
 
+// Products of rows [group][row][lane] with one panel [row][column] of a matrix.
 template <int groups>
-void grades_of(int n_rows, int n_columns, const double* rows, const double* inverse, double* result) {
-  wide best[groups];
-  for (int g = 0; g < groups; ++g) best[g] = wide{};
-  const long stride = static_cast<long>(n_rows) * lanes;
-  for (int column = 0; column < n_columns; column += columns) {
-    wide sum[groups][columns];
-    for (int g = 0; g < groups; ++g)
-      for (int k = 0; k < columns; ++k) sum[g][k] = wide{};
-    for (int c = 0; c < n_rows; ++c) {
-      const double* coefficients = inverse + static_cast<long>(c) * n_columns + column;
-      for (int g = 0; g < groups; ++g) {
-        const wide value = load_wide(rows + g * stride + c * lanes);
-        for (int k = 0; k < columns; ++k) sum[g][k] += value * coefficients[k];
-      }
+MTP_INLINE void multiply_panel(int n_rows, long stride, const double* rows, const double* panel,
+                               wide (&sum)[groups][grade_panel]) {
+  for (int g = 0; g < groups; ++g)
+    for (int k = 0; k < grade_panel; ++k) sum[g][k] = wide{};
+  for (int c = 0; c < n_rows; ++c, panel += grade_panel)
+    for (int g = 0; g < groups; ++g) {
+      const wide value = load_wide(rows + g * stride + static_cast<long>(c) * lanes);
+      for (int k = 0; k < grade_panel; ++k) sum[g][k] += value * panel[k];
     }
-    for (int g = 0; g < groups; ++g)
-      for (int k = 0; k < columns; ++k) best[g] = larger(best[g], magnitude(sum[g][k]));
-  }
-  for (int g = 0; g < groups; ++g) store_wide(result + g * lanes, best[g]);
 }
 
-void grades(int n_groups, int n_rows, int n_columns, const double* rows, const double* inverse, double* result) {
-  for (int g = 0; g < n_groups; g += 2) {
-    const double* own = rows + static_cast<long>(g) * n_rows * lanes;
-    if (g + 1 < n_groups)
-      grades_of<2>(n_rows, n_columns, own, inverse, result + g * lanes);
-    else
-      grades_of<1>(n_rows, n_columns, own, inverse, result + g * lanes);
+template <int groups>
+void grades_of(const GradeView& view, Scratch scratch, const double* rows, double* result) {
+  const long stride = static_cast<long>(view.n_rows) * lanes, product_stride = static_cast<long>(view.n_direct) * lanes;
+  double* products = static_cast<double*>(scratch);  // [group][direct column][lane]
+  wide best[groups], poison[groups], sum[groups][grade_panel];
+  for (int g = 0; g < groups; ++g) {
+    best[g] = poison[g] = wide{};
+    for (int c = 0; c < view.n_rows; ++c) poison[g] += 0.0 * load_wide(rows + g * stride + static_cast<long>(c) * lanes);
   }
+  for (int k = 0; k < view.n_direct; k += grade_panel) {
+    multiply_panel<groups>(view.n_rows, stride, rows, view.direct + static_cast<long>(k) * view.n_rows, sum);
+    for (int g = 0; g < groups; ++g)
+      for (int l = 0; l < grade_panel; ++l) {
+        store_wide(products + g * product_stride + static_cast<long>(k + l) * lanes, sum[g][l]);
+        best[g] = larger(best[g], magnitude(sum[g][l]));
+      }
+  }
+  for (int block = 0; block < view.n_blocks; ++block) {
+    const GradeBlock& b = view.blocks[block];
+    for (int k = 0; k < b.n_bound; k += grade_panel) {
+      multiply_panel<groups>(b.n_free, product_stride, products + static_cast<long>(b.first_free) * lanes,
+                             view.bound + b.offset + static_cast<long>(k) * b.n_free, sum);
+      for (int g = 0; g < groups; ++g)
+        for (int l = 0; l < grade_panel; ++l) best[g] = larger(best[g], magnitude(sum[g][l]));
+    }
+  }
+  for (int g = 0; g < groups; ++g) {
+    const wide grade = best[g] + poison[g];
+    store_wide(result + g * lanes, grade <= largest_grade ? grade : largest_grade - wide{});
+  }
+}
+
+void grades(const GradeView& view, int n_groups, Scratch scratch, const double* rows, double* result) {
+  for (int g = 0; g < n_groups; g += most_groups) {
+    const double* own = rows + static_cast<long>(g) * view.n_rows * lanes;
+    if (g + 1 < n_groups)
+      grades_of<2>(view, scratch, own, result + g * lanes);
+    else
+      grades_of<1>(view, scratch, own, result + g * lanes);
+  }
+}
+
+long grade_scratch_size(const GradeView& view) {
+  return static_cast<long>(most_groups) * view.n_direct * lanes * static_cast<long>(sizeof(double));
 }
 
 }  // namespace

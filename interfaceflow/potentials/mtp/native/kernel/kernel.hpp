@@ -78,6 +78,24 @@ struct Batch {
 
 constexpr int most_lanes = 16;
 
+// The part of an inverse active set that belongs to one central species; see GradeTable. The grade of an atom is the
+// largest modulus among the products of its row with the columns of `direct`, and among those that follow from some of
+// these products by `bound`. Matrices are stored as panels
+// [column / grade_panel][row][column % grade_panel], with columns of zeros in the last one.
+constexpr int grade_panel = 8;
+constexpr double largest_grade = 1.0e300;  // stands for any larger one, and for what is not a number
+struct GradeBlock {
+  int first_free, n_free, n_bound;  // products first_free .. first_free + n_free, times a matrix n_free x n_bound
+  long offset;                      // of that matrix in `bound`
+};
+struct GradeView {
+  int n_rows, n_direct;
+  const double* direct;  // n_rows x n_direct
+  int n_blocks;
+  const GradeBlock* blocks;
+  const double* bound;
+};
+
 // Scratch memory of one thread, at least scratch_size() bytes, aligned to 64 bytes.
 using Scratch = void*;
 
@@ -118,9 +136,9 @@ struct Kernel {
   // forces[neighbour] -= derivative; neighbour [slot][lane], forces [atom][3].
   void (*scatter)(int n_slots, const int* neighbour, const double* derivatives, double* forces);
 
-  // Largest |sum over c of rows[c] * inverse[c][k]| over k, per lane, for n_groups batches at once:
-  // rows [group][c][lane], inverse [c][k] with k padded to a multiple of 8, result [group][lane].
-  void (*grades)(int n_groups, int n_rows, int n_columns, const double* rows, const double* inverse, double* result);
+  // Grades of n_groups batches: rows [group][row][lane] as `energy` leaves them, result [group][lane].
+  void (*grades)(const GradeView&, int n_groups, Scratch, const double* rows, double* result);
+  long (*grade_scratch_size)(const GradeView&);  // in bytes
 };
 
 // The kernel of this process: the best the processor runs, or the one named by INTERFACEFLOW_SIMD.

@@ -87,7 +87,7 @@ long scratch_size(const ModelView& m, int n_slots) {
 }  // namespace
 
 extern const Kernel kernel = {MTP_KERNEL_NAME, lanes, scratch_size, energy, pull_back, basis,
-                              normal_equations, pack, scatter, grades};
+                              normal_equations, pack, scatter, grades, grade_scratch_size};
 
 }  // namespace MTP_KERNEL
 }  // namespace mtp

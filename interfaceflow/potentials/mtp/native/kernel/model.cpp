@@ -188,19 +188,6 @@ std::vector<int> Model::coefficients_of(int central) const {
   return out;
 }
 
-GradeTable::GradeTable(const Model& model, const std::vector<double>& inverse, std::size_t n, int central)
-    : n_rows_(static_cast<int>(model.n_rows())), n_columns_(static_cast<int>((n + 7) / 8 * 8)) {
-  const std::vector<int> own = model.coefficients_of(central);
-  inverse_.assign(own.size() * static_cast<std::size_t>(n_columns_), 0.0);
-  for (std::size_t row = 0; row < own.size(); ++row)
-    std::copy_n(inverse.begin() + static_cast<std::ptrdiff_t>(own[row] * n), n,
-                inverse_.begin() + static_cast<std::ptrdiff_t>(row * static_cast<std::size_t>(n_columns_)));
-}
-
-void GradeTable::grades(const Kernel& kernel, int n_groups, const double* rows, double* result) const {
-  kernel.grades(n_groups, n_rows_, n_columns_, rows, inverse_.data(), result);
-}
-
 void AlignedBuffer::Free::operator()(double* memory) const { std::free(memory); }
 
 double* AlignedBuffer::get(std::size_t n_doubles) {

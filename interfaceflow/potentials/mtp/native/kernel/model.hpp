@@ -47,19 +47,6 @@ class Model {
   std::size_t n_radial_ = 0;
 };
 
-// The columns of the inverse active set that belong to one central species, padded for Kernel::grades.
-class GradeTable {
- public:
-  GradeTable(const Model& model, const std::vector<double>& inverse, std::size_t n_coefficients, int central);
-
-  // rows [group][row][lane] as Kernel::energy leaves them; result [group][lane].
-  void grades(const Kernel& kernel, int n_groups, const double* rows, double* result) const;
-
- private:
-  int n_rows_, n_columns_;
-  std::vector<double> inverse_;
-};
-
 // Memory aligned for the kernel, grown on demand.
 class AlignedBuffer {
  public:

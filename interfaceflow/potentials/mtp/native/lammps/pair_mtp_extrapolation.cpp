@@ -17,7 +17,7 @@
 namespace LAMMPS_NS {
 
 namespace {
-constexpr int batches_at_once = 8;
+constexpr int batches_at_once = 2;
 }
 
 PairMTPExtrapolation::PairMTPExtrapolation(LAMMPS* lmp) : PairMTP(lmp) {
@@ -65,9 +65,7 @@ void PairMTPExtrapolation::potential_read() {
   const bool by_site = s.energy_weight == 0.0 && s.site_energy_weight != 0.0;
   if (!(by_configuration_ || by_site) || s.force_weight != 0.0 || s.stress_weight != 0.0)
     error->all(FLERR, style_ + ": the active set must be one of neighbourhoods (nbh) or of configurations (cfg)");
-  tables_.clear();
-  for (std::size_t k = 0; k < potential_->n_species(); ++k)
-    tables_.emplace_back(*model_, s.inverse, potential_->n_coefficients(), static_cast<int>(k));
+  tables_ = by_site ? mtp::grade_tables(*model_, s) : std::vector<mtp::GradeTable>();
   pending_ = std::vector<Pending>(potential_->n_species());
 }
 
@@ -121,7 +119,10 @@ void PairMTPExtrapolation::flush(int species) {
           row_sum_[static_cast<std::size_t>(own[row])] += rows[((k / lanes) * n_rows + row) * lanes + k % lanes];
   } else {
     double* grades = batch_grades_.get(batches_at_once * lanes);
-    tables_[static_cast<std::size_t>(species)].grades(mtp::kernel(), pending.n_batches, rows, grades);
+    const mtp::GradeView& table = tables_[static_cast<std::size_t>(species)].view();
+    double* scratch =
+        grade_scratch_.get(static_cast<std::size_t>(mtp::kernel().grade_scratch_size(table)) / sizeof(double));
+    mtp::kernel().grades(table, pending.n_batches, scratch, rows, grades);
     const double weight = std::fabs(potential_->selection->site_energy_weight);
     for (std::size_t k = 0; k < pending.atoms.size(); ++k)
       if (pending.atoms[k] >= 0) grades_[static_cast<std::size_t>(pending.atoms[k])] = weight * grades[k];

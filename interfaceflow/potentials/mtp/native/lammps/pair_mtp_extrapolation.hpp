@@ -2,6 +2,7 @@
 // LAMMPS pair style mtp/extrapolation: the same forces, and the extrapolation grade.
 #pragma once
 
+#include "../kernel/grade_table.hpp"
 #include "pair_mtp.hpp"
 
 namespace LAMMPS_NS {
@@ -41,7 +42,7 @@ class PairMTPExtrapolation : public PairMTP {
   std::vector<Pending> pending_;  // per species
   std::vector<double> grades_;    // per local atom
   std::vector<double> row_sum_;   // of the configuration
-  mtp::AlignedBuffer batch_grades_;
+  mtp::AlignedBuffer batch_grades_, grade_scratch_;
   int current_species_ = 0;
   bool computing_ = false;
 

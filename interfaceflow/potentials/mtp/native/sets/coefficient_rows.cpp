@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "../core/errors.hpp"
+#include "../kernel/grade_table.hpp"
 #include "configuration_set.hpp"
 #include "workers.hpp"
 
@@ -80,9 +81,7 @@ std::vector<double> ConfigurationSet::site_grades(const Potential& potential, in
                      "--al_mode=nbh");
   const Prepared prepared(*this, potential);
   const std::size_t lanes = static_cast<std::size_t>(lanes_), nobody = n_atoms(), n_rows = prepared.model.n_rows();
-  std::vector<GradeTable> tables;
-  for (std::size_t s = 0; s < potential.n_species(); ++s)
-    tables.emplace_back(prepared.model, selection.inverse, potential.n_coefficients(), static_cast<int>(s));
+  const std::vector<GradeTable> tables = grade_tables(prepared.model, selection);
   std::vector<double> out(n_atoms(), 0.0);
   for_blocks(prepared, n_threads, [&](const Block& block, std::size_t, Worker& worker) {
     for (std::size_t g = block.first_group; g < block.last_group;) {
@@ -95,8 +94,9 @@ std::vector<double> ConfigurationSet::site_grades(const Potential& potential, in
       for (std::size_t k = g; k < end; ++k)
         kernel().energy(prepared.model.view(), batch_of(groups_[k], prepared), worker.scratch, worker.energies, nullptr,
                         nullptr, rows + (k - g) * n_rows * lanes);
-      tables[static_cast<std::size_t>(prepared.species[static_cast<std::size_t>(type)])].grades(
-          kernel(), static_cast<int>(end - g), rows, grades);
+      const GradeView& table = tables[static_cast<std::size_t>(prepared.species[static_cast<std::size_t>(type)])].view();
+      double* scratch = worker.grade_scratch.get(static_cast<std::size_t>(kernel().grade_scratch_size(table)) / sizeof(double));
+      kernel().grades(table, static_cast<int>(end - g), scratch, rows, grades);
       for (std::size_t k = g; k < end; ++k)
         for (std::size_t lane = 0; lane < lanes; ++lane) {
           const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[groups_[k].first_lane + lane]);

@@ -9,7 +9,8 @@ namespace mtp {
 
 namespace {
 
-constexpr double most_candidates = 1e8;
+constexpr double most_images = 1e5;           // of one atom
+constexpr double largest_coordinate = 1e8;   // A; differences of larger ones are no longer exact
 
 Vector3 cross(const Vector3& a, const Vector3& b) {
   return {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]};
@@ -72,16 +73,15 @@ Surroundings surroundings_of(const Structure& s, double cutoff, const std::strin
   std::array<Vector3, 3> reciprocal;
   std::array<double, 3> reach{};  // the cutoff in fractional coordinates
   std::array<int, 3> n_images{};
-  double n_candidates = static_cast<double>(n_atoms);
+  double images = 1.0;
   for (int a = 0; a < 3; ++a) {
     reciprocal[a] = scaled(cross(cell[(a + 1) % 3], cell[(a + 2) % 3]), 1.0 / volume);
     reach[a] = cutoff * length(reciprocal[a]);
-    n_candidates *= s.periodic[a] ? 2.0 * std::ceil(reach[a]) + 1.0 : 1.0;
+    images *= s.periodic[a] ? 2.0 * std::ceil(reach[a]) + 1.0 : 1.0;
   }
-  if (!(n_candidates < most_candidates))
+  if (!(images < most_images))
     throw InputError(where + ": the periodic cell is so thin that an atom has more than " +
-                     std::to_string(static_cast<long>(most_candidates / static_cast<double>(n_atoms))) +
-                     " images near; are its vectors in Angstrom?");
+                     std::to_string(static_cast<long>(most_images)) + " images near; are its vectors in Angstrom?");
   for (int a = 0; a < 3; ++a) n_images[a] = s.periodic[a] ? static_cast<int>(std::ceil(reach[a])) : 0;
 
   Surroundings out{s.positions, {}};
@@ -166,14 +166,17 @@ class Boxes {
 };
 
 void check(const Structure& s, const std::string& where) {
-  const auto finite = [](const Vector3& v) { return std::isfinite(v[0]) && std::isfinite(v[1]) && std::isfinite(v[2]); };
+  const auto bounded = [](const Vector3& v) {
+    return std::all_of(v.begin(), v.end(), [](double x) { return std::fabs(x) < largest_coordinate; });
+  };
   if (s.positions.size() != s.types.size())
     throw InputError(where + ": " + std::to_string(s.types.size()) + " types but " + std::to_string(s.positions.size()) +
                      " positions");
   for (std::size_t i = 0; i < s.positions.size(); ++i)
-    if (!finite(s.positions[i])) throw InputError(where + ": the position of atom " + std::to_string(i) + " is not finite");
+    if (!bounded(s.positions[i]))
+      throw InputError(where + ": the position of atom " + std::to_string(i) + " is not finite, or beyond 1e8 Angstrom");
   for (const Vector3& row : s.cell)
-    if (!finite(row)) throw InputError(where + ": the cell is not finite");
+    if (!bounded(row)) throw InputError(where + ": the cell is not finite, or beyond 1e8 Angstrom");
 }
 
 }  // namespace

@@ -27,10 +27,10 @@ struct ConfigurationSet::Worker {
     sums = buffers[4].get(9 * n_lanes);
   }
 
-  static constexpr std::size_t groups_at_once = 8;
+  static constexpr std::size_t groups_at_once = 6;
 
   double *scratch, *energies, *derivatives, *rows, *sums;
-  AlignedBuffer many_rows, many_grades, basis_values, basis_sums, design;
+  AlignedBuffer many_rows, many_grades, grade_scratch, basis_values, basis_sums, design;
 
  private:
   AlignedBuffer buffers[5];
