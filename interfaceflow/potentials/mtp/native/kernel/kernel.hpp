@@ -144,6 +144,9 @@ struct Kernel {
 // The kernel of this process: the best the processor runs, or the one named by INTERFACEFLOW_SIMD.
 // Throws std::invalid_argument (with the allowed names) if that name is unknown or cannot run here.
 const Kernel& kernel();
+// The same instruction set computing in single precision what lies between positions and forces, for twice as many lanes.
+// Only energy, pack, scatter and scratch_size are there.
+const Kernel& mixed_kernel();
 int n_kernels();                  // those this build and this processor can run, best first
 const Kernel& kernel_at(int index);
 

@@ -1,5 +1,6 @@
 // The kernel itself, compiled once per instruction set. Each translation unit defines MTP_KERNEL (a namespace),
-// MTP_KERNEL_NAME, MTP_REAL, MTP_LANES and the tiles before including this file.
+// MTP_KERNEL_NAME, MTP_REAL, MTP_LANES and the tiles before including this file. With MTP_ENERGIES_ONLY, which those in
+// single precision define, what training and selection need is left out.
 //
 // Moments of the unit vector u = r / |r|:  m_i = sum over neighbours of f_mu(|r|) * u_x^a u_y^b u_z^c, with
 // f_mu(r) = scaling * (r - max_dist)^2 * sum over xi of c_(mu, xi) T_xi(r). Higher moments are sums of products of two
@@ -12,23 +13,15 @@
 #include "contractions.hpp"
 #include "moments.hpp"
 #include "packing.hpp"
+#ifndef MTP_ENERGIES_ONLY
+#include "pull_back.hpp"
 #include "linear_fit.hpp"
 #include "grades.hpp"
+#endif
 
 namespace mtp {
 namespace MTP_KERNEL {
 namespace {
-
-// Behind the rows of the radial coefficients: the species' and the scalars'.
-double* linear_rows(const ModelView& m, double* rows) {
-  return rows + static_cast<long>(m.n_species) * m.n_radial_functions * m.n_chebyshev * lanes;
-}
-
-template <class Shape>
-void radial_stage(const Shape&, const ModelView& m, const Batch& b, Work& w) {
-  radial_functions<Shape::n_functions>(m, b, w);
-}
-void radial_stage(const AnyShape&, const ModelView& m, const Batch& b, Work& w) { radial_functions<0>(m, b, w); }
 
 void energy(const ModelView& m, const Batch& b, Scratch scratch, double* energies, double* derivatives, double* sums,
             double* rows) {
@@ -56,28 +49,6 @@ void energy(const ModelView& m, const Batch& b, Scratch scratch, double* energie
   }
 }
 
-void pull_back(const ModelView& m, const Batch& b, Scratch scratch, const double* energy_weights,
-               const double* directions, double* rows) {
-  Work w = divide(m, b.n_slots, scratch);
-  const vec weight = load(energy_weights);
-  with_shape(m, [&](const auto& shape) {
-    radial_stage(shape, m, b, w);
-    turn_of(b, w, directions);
-    basic_moments<true>(shape, m, b, w);
-    contract(m, w.moment);
-    contract_rates(m, w.moment, w.rate);
-    contract_reverse_rates(m, w, weight);
-    neighbour_sensitivities(shape, m, b, w);
-  });
-  add_radial_rows<true>(m, b, w, rows);
-  double* linear = linear_rows(m, rows);
-  store(linear, load(linear) + weight);
-  for (int k = 0; k < m.n_scalars; ++k) {
-    double* row = linear + (1 + k) * lanes;
-    store(row, load(row) + weight * w.moment[m.scalar[k]] + w.rate[m.scalar[k]]);
-  }
-}
-
 long scratch_size(const ModelView& m, int n_slots) {
   long size = 0;
   divide(m, n_slots, nullptr, &size);
@@ -86,8 +57,13 @@ long scratch_size(const ModelView& m, int n_slots) {
 
 }  // namespace
 
-extern const Kernel kernel = {MTP_KERNEL_NAME, lanes, scratch_size, energy, pull_back, basis,
-                              normal_equations, pack, scatter, grades, grade_scratch_size};
+#ifdef MTP_ENERGIES_ONLY
+extern const Kernel kernel = {MTP_KERNEL_NAME, lanes, scratch_size, energy,  nullptr, nullptr,
+                              nullptr,         pack,  scatter,      nullptr, nullptr};
+#else
+extern const Kernel kernel = {MTP_KERNEL_NAME,  lanes, scratch_size, energy, pull_back,         basis,
+                              normal_equations, pack,  scatter,      grades, grade_scratch_size};
+#endif
 
 }  // namespace MTP_KERNEL
 }  // namespace mtp

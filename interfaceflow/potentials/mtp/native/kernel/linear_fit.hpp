@@ -24,6 +24,64 @@ MTP_INLINE void transpose(wide (&block)[lanes]) {
   }
 }
 
+// Derivatives of each scalar with respect to the basic moments it is made of, into w.support_adjoint.
+void support_adjoints(const ModelView& m, Work& w) {
+  for (int k = 0; k < m.n_scalars; ++k) {
+    for (int e = m.made_of_begin[k]; e < m.made_of_begin[k + 1]; ++e) w.adjoint[m.made_of[e]] = vec{};
+    w.adjoint[m.scalar[k]] = splat(1);
+    for (int e = m.made_of_begin[k]; e < m.support_begin[k]; ++e) {
+      const int at = m.made_of[e] - m.products.from;
+      const vec target = w.adjoint[m.made_of[e]];
+      for (int p = m.products.begin[at]; p < m.products.begin[at + 1]; ++p) {
+        const Term<real>& term = numbers(m).products[p];
+        const vec scaled = term.factor * target;
+        w.adjoint[term.first] += scaled * w.moment[term.second];
+        w.adjoint[term.second] += scaled * w.moment[term.first];
+      }
+    }
+    for (int e = m.support_begin[k]; e < m.made_of_begin[k + 1]; ++e) w.support_adjoint[e] = w.adjoint[m.made_of[e]];
+  }
+}
+
+// Derivatives of all basic moments with respect to one neighbour's position, into w.jacobian.
+template <class Shape>
+void jacobian_of_slot(const Shape& shape, const ModelView& m, Work& w, int slot) {
+  const int n_functions = shape.n_functions;
+  const vec x = w.x[slot], y = w.y[slot], z = w.z[slot], inverse = w.inverse_length[slot];
+  const vec *f = w.value + slot * n_functions, *df = w.slope + slot * n_functions;
+  int at[max_functions];
+  for (int mu = 0; mu < n_functions; ++mu) at[mu] = m.basic_begin[mu];
+  const int top = shape.degree(0);
+  // Powers of x, y, z and their derivatives; a monomial's own is the product rule.
+  vec px = splat(1), dpx = vec{};
+  for (int a = 0; a <= top; ++a) {
+    vec py = splat(1), dpy = vec{};
+    for (int e = 0; e <= top - a; ++e) {
+      vec pz = splat(1), dpz = vec{};
+      for (int c = 0; c <= top - a - e; ++c) {
+        const vec monomial = px * py * pz;
+        const vec gx = dpx * py * pz, gy = px * dpy * pz, gz = px * py * dpz;
+        const vec along = static_cast<real>(a + e + c) * monomial;  // u . gradient, by Euler's theorem
+        for (int mu = 0; mu < n_functions; ++mu) {
+          if (shape.degree(mu) < a + e + c) break;
+          const vec g = f[mu] * inverse;
+          const vec total = df[mu] * monomial - g * along;
+          vec* out = w.jacobian + 3 * at[mu]++;
+          out[0] = g * gx + total * x;
+          out[1] = g * gy + total * y;
+          out[2] = g * gz + total * z;
+        }
+        dpz = static_cast<real>(c + 1) * pz;
+        pz *= z;
+      }
+      dpy = static_cast<real>(e + 1) * py;
+      py *= y;
+    }
+    dpx = static_cast<real>(a + 1) * px;
+    px *= x;
+  }
+}
+
 // Derivative of one scalar with respect to the neighbour whose w.jacobian is there.
 MTP_INLINE void scalar_derivative(const ModelView& m, const Work& w, int scalar, wide* d) {
   vec sum[3] = {vec{}, vec{}, vec{}};

@@ -72,24 +72,6 @@ void basic_moments(const Shape& shape, const ModelView& m, const Batch& b, Work&
   }
 }
 
-// Distances' and unit vectors' rates of change along `directions`.
-void turn_of(const Batch& b, Work& w, const double* directions) {
-  for (int slot = 0; slot < padded(b.n_slots); ++slot) {
-    if (slot >= b.n_slots) {
-      w.along[slot] = vec{};
-      clear(w.turn + 3 * slot, 3);
-      continue;
-    }
-    const double* d = directions + 3L * slot * lanes;
-    const vec v[3] = {load(d), load(d + lanes), load(d + 2 * lanes)};
-    const vec along = w.x[slot] * v[0] + w.y[slot] * v[1] + w.z[slot] * v[2];
-    w.along[slot] = along;
-    w.turn[3 * slot] = (v[0] - along * w.x[slot]) * w.inverse_length[slot];
-    w.turn[3 * slot + 1] = (v[1] - along * w.y[slot]) * w.inverse_length[slot];
-    w.turn[3 * slot + 2] = (v[2] - along * w.z[slot]) * w.inverse_length[slot];
-  }
-}
-
 // A polynomial's value at some unit vectors, and its derivatives.
 struct Values {
   vec value[back_tile], x[back_tile], y[back_tile], z[back_tile];
@@ -186,64 +168,6 @@ void neighbour_derivatives(const Shape& shape, const ModelView& m, const Batch& 
   }
   if (!with_derivatives) return;
   for (int k = 0; k < 9; ++k) store_wide(sums + k * lanes, sum[k]);
-}
-
-// by_value and by_slope of a functional that depends on moments and on their rates.
-template <class Shape>
-void neighbour_sensitivities(const Shape& shape, const ModelView& m, const Batch& b, Work& w) {
-  const int n_functions = shape.n_functions;
-  for (int slot = 0; slot < b.n_slots; slot += back_tile) {
-    const vec *x = w.x + slot, *y = w.y + slot, *z = w.z + slot, *turn = w.turn + 3 * slot;
-#pragma GCC unroll 8
-    for (int mu = 0; mu < n_functions; ++mu) {
-      const Values p = polynomial<false>(shape.degree(mu), w.adjoint + m.basic_begin[mu], x, y, z);
-      const Values q = polynomial<true>(shape.degree(mu), w.rate_adjoint + m.basic_begin[mu], x, y, z);
-      for (int t = 0; t < back_tile; ++t) {
-        const int at = (slot + t) * n_functions + mu;
-        w.by_value[at] = p.value[t] + q.x[t] * turn[3 * t] + q.y[t] * turn[3 * t + 1] + q.z[t] * turn[3 * t + 2];
-        w.by_slope[at] = w.along[slot + t] * q.value[t];
-      }
-    }
-  }
-}
-
-// Derivatives of all basic moments with respect to one neighbour's position, into w.jacobian.
-template <class Shape>
-void jacobian_of_slot(const Shape& shape, const ModelView& m, Work& w, int slot) {
-  const int n_functions = shape.n_functions;
-  const vec x = w.x[slot], y = w.y[slot], z = w.z[slot], inverse = w.inverse_length[slot];
-  const vec *f = w.value + slot * n_functions, *df = w.slope + slot * n_functions;
-  int at[max_functions];
-  for (int mu = 0; mu < n_functions; ++mu) at[mu] = m.basic_begin[mu];
-  const int top = shape.degree(0);
-  // Powers of x, y, z and their derivatives; a monomial's own is the product rule.
-  vec px = splat(1), dpx = vec{};
-  for (int a = 0; a <= top; ++a) {
-    vec py = splat(1), dpy = vec{};
-    for (int e = 0; e <= top - a; ++e) {
-      vec pz = splat(1), dpz = vec{};
-      for (int c = 0; c <= top - a - e; ++c) {
-        const vec monomial = px * py * pz;
-        const vec gx = dpx * py * pz, gy = px * dpy * pz, gz = px * py * dpz;
-        const vec along = static_cast<real>(a + e + c) * monomial;  // u . gradient, by Euler's theorem
-        for (int mu = 0; mu < n_functions; ++mu) {
-          if (shape.degree(mu) < a + e + c) break;
-          const vec g = f[mu] * inverse;
-          const vec total = df[mu] * monomial - g * along;
-          vec* out = w.jacobian + 3 * at[mu]++;
-          out[0] = g * gx + total * x;
-          out[1] = g * gy + total * y;
-          out[2] = g * gz + total * z;
-        }
-        dpz = static_cast<real>(c + 1) * pz;
-        pz *= z;
-      }
-      dpy = static_cast<real>(e + 1) * py;
-      py *= y;
-    }
-    dpx = static_cast<real>(a + 1) * px;
-    px *= x;
-  }
 }
 
 }  // namespace

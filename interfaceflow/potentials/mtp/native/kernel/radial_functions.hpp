@@ -118,6 +118,17 @@ void radial_functions(const ModelView& m, const Batch& b, Work& w) {
   }
 }
 
+template <class Shape>
+void radial_stage(const Shape&, const ModelView& m, const Batch& b, Work& w) {
+  radial_functions<Shape::n_functions>(m, b, w);
+}
+void radial_stage(const AnyShape&, const ModelView& m, const Batch& b, Work& w) { radial_functions<0>(m, b, w); }
+
+// Behind the rows of the radial coefficients: the species' and the scalars'.
+double* linear_rows(const ModelView& m, double* rows) {
+  return rows + static_cast<long>(m.n_species) * m.n_radial_functions * m.n_chebyshev * lanes;
+}
+
 // Adds to the rows of the radial coefficients, for each slot and radial function, by_value times the derivative of f and,
 // with_slope, by_slope times that of df/dr. Sums of one radial function stay in registers.
 template <int N, bool with_slope>

@@ -25,7 +25,7 @@ PairMTP::PairMTP(LAMMPS* lmp) : Pair(lmp) {
   manybody_flag = 1;
   centroidstressflag = CENTROID_NOTAVAIL;
   try {
-    lanes_ = mtp::kernel().lanes;
+    kernel_ = &mtp::kernel();
   } catch (const std::invalid_argument& problem) {
     error->all(FLERR, std::string(problem.what()));
   }
@@ -50,6 +50,12 @@ void PairMTP::allocate() {
 }
 
 int PairMTP::keyword(int narg, char** arg) {
+  if (std::strcmp(arg[0], "precision") == 0 && narg > 1) {
+    mixed_precision_ = std::strcmp(arg[1], "mixed") == 0;
+    if (!mixed_precision_ && std::strcmp(arg[1], "double") != 0)
+      error->all(FLERR, style_ + ": precision '" + arg[1] + "' given, allowed are double and mixed");
+    return 2;
+  }
   // A keyword of the GPU build, taken so that an input runs there and here.
   return std::strcmp(arg[0], "chunksize") == 0 && narg > 1 ? 2 : 0;
 }
@@ -57,6 +63,7 @@ int PairMTP::keyword(int narg, char** arg) {
 void PairMTP::settings(int narg, char** arg) {
   // LAMMPS calls this again where an input repeats pair_style; nothing of the former potential stays.
   path_.clear();
+  mixed_precision_ = false;
   sorted_at_step_ = sorted_at_build_ = -1;
   potential_.reset();
   model_.reset();
@@ -150,10 +157,11 @@ void PairMTP::compute(int eflag, int vflag) {
   ev_init(eflag, vflag);
   if (neighbor->ago == 0 || neighbor->lastcall != sorted_at_step_ || neighbor->ncalls != sorted_at_build_) sort_neighbours();
   copy_positions();
+  kernel_ = mixed_precision_ && !wants_rows() ? &mtp::mixed_kernel() : &mtp::kernel();
+  const std::size_t lanes = static_cast<std::size_t>(kernel_->lanes);
   for (std::size_t s = 0; s < potential_->n_species(); ++s)
-    for (std::size_t first = species_begin_[s]; first < species_begin_[s + 1]; first += static_cast<std::size_t>(lanes_))
-      compute_batch(first, static_cast<int>(std::min(species_begin_[s + 1] - first, static_cast<std::size_t>(lanes_))),
-                    static_cast<int>(s));
+    for (std::size_t first = species_begin_[s]; first < species_begin_[s + 1]; first += lanes)
+      compute_batch(first, static_cast<int>(std::min(species_begin_[s + 1] - first, lanes)), static_cast<int>(s));
   if (vflag_fdotr) virial_fdotr_compute();
 }
 
@@ -196,7 +204,7 @@ void PairMTP::copy_positions() {
 }
 
 int PairMTP::pack(std::size_t first, int n) {
-  const std::size_t lanes = static_cast<std::size_t>(lanes_), n_species = potential_->n_species();
+  const std::size_t lanes = static_cast<std::size_t>(kernel_->lanes), n_species = potential_->n_species();
   const double cutoff = potential_->max_dist;
   std::size_t room = 1;
   for (std::size_t s = 0; s < n_species; ++s) {
@@ -221,7 +229,7 @@ int PairMTP::pack(std::size_t first, int n) {
       if (lane >= static_cast<std::size_t>(n)) continue;
       const std::size_t of_atom = (first + lane) * n_species + s, to = static_cast<std::size_t>(slot) * lanes + lane;
       const std::size_t begin = candidates_begin_[of_atom], end = candidates_begin_[of_atom + 1];
-      counts[lane] = mtp::kernel().pack(static_cast<int>(end - begin), candidates_.data() + begin, positions_.data(),
+      counts[lane] = kernel_->pack(static_cast<int>(end - begin), candidates_.data() + begin, positions_.data(),
                                         positions_.data() + 4 * static_cast<std::size_t>(atoms_[first + lane]),
                                         cutoff * cutoff, x_.data() + to, y_.data() + to, z_.data() + to,
                                         neighbour_.data() + to);
@@ -245,11 +253,12 @@ int PairMTP::pack(std::size_t first, int n) {
 void PairMTP::compute_batch(std::size_t first, int n, int species) {
   const int n_slots = pack(first, n);
   const int* atoms = atoms_.data() + first;
-  const mtp::Kernel& kernel = mtp::kernel();
+  const mtp::Kernel& kernel = *kernel_;
+  const int lanes = kernel.lanes;
   const mtp::Batch batch = {species, n_slots, static_cast<int>(segment_species_.size()), segment_begin_.data(),
                             segment_species_.data(), x_.data(), y_.data(), z_.data()};
   double energies[mtp::most_lanes], sums[9 * mtp::most_lanes];
-  double* derivatives = derivatives_.get(static_cast<std::size_t>(std::max(3 * n_slots * lanes_, 1)));
+  double* derivatives = derivatives_.get(static_cast<std::size_t>(std::max(3 * n_slots * lanes, 1)));
   double* scratch = scratch_.get(static_cast<std::size_t>(kernel.scratch_size(model_->view(), n_slots)) / sizeof(double));
   kernel.energy(model_->view(), batch, scratch, energies, derivatives, sums, rows_of_batch(species));
   batch_done(atoms, n);
@@ -258,11 +267,11 @@ void PairMTP::compute_batch(std::size_t first, int n, int species) {
   kernel.scatter(n_slots, neighbour_.data(), derivatives, f[0]);
   constexpr int voigt_of_sums[6] = {0, 1, 2, 5, 4, 3};  // LAMMPS' order: xx yy zz xy xz yz
   for (int lane = 0; lane < n; ++lane) {
-    for (int a = 0; a < 3; ++a) f[atoms[lane]][a] += sums[a * lanes_ + lane];
+    for (int a = 0; a < 3; ++a) f[atoms[lane]][a] += sums[a * lanes + lane];
     if (eflag_global) eng_vdwl += energies[lane];
     if (eflag_atom) eatom[atoms[lane]] += energies[lane];
     if (vflag_global)
-      for (int k = 0; k < 6; ++k) virial[k] -= sums[(3 + voigt_of_sums[k]) * lanes_ + lane];
+      for (int k = 0; k < 6; ++k) virial[k] -= sums[(3 + voigt_of_sums[k]) * lanes + lane];
   }
   if (vflag_atom) tally_pairs(atoms, n, n_slots);
 }
@@ -270,12 +279,13 @@ void PairMTP::compute_batch(std::size_t first, int n, int species) {
 // The virial per atom: half of each pair's to both.
 void PairMTP::tally_pairs(const int* atoms, int n, int n_slots) {
   const double* derivatives = derivatives_.get(0);
+  const int lanes = kernel_->lanes;
   for (int slot = 0; slot < n_slots; ++slot)
     for (int lane = 0; lane < n; ++lane) {
-      const int at = slot * lanes_ + lane;
-      const double* d = derivatives + 3 * slot * lanes_ + lane;
-      const double virial[6] = {x_[at] * d[0],      y_[at] * d[lanes_],     z_[at] * d[2 * lanes_],
-                                y_[at] * d[0],      z_[at] * d[0],          z_[at] * d[lanes_]};
+      const int at = slot * lanes + lane;
+      const double* d = derivatives + 3 * slot * lanes + lane;
+      const double virial[6] = {x_[at] * d[0], y_[at] * d[lanes], z_[at] * d[2 * lanes],
+                                y_[at] * d[0], z_[at] * d[0],     z_[at] * d[lanes]};
       for (int k = 0; k < 6; ++k) {
         vatom[atoms[lane]][k] -= 0.5 * virial[k];
         vatom[neighbour_[at]][k] -= 0.5 * virial[k];

@@ -28,6 +28,8 @@ class PairMTP : public Pair {
   virtual int keyword(int narg, char** arg);
   // Called when a potential has been read.
   virtual void potential_read() {}
+  // Whether this step needs derivatives with respect to coefficients, which are not there in mixed precision.
+  virtual bool wants_rows() const { return false; }
   // Where a batch of this species leaves its derivatives with respect to coefficients; null if they are not wanted.
   virtual double* rows_of_batch(int /*species*/) { return nullptr; }
   // Called with the atoms of that batch once they are there (n of them; the other lanes hold nothing).
@@ -50,7 +52,8 @@ class PairMTP : public Pair {
 
   std::string path_;
   std::vector<int> species_of_type_;  // by LAMMPS type from 1; -1 where none is set
-  int lanes_ = 0;
+  bool mixed_precision_ = false;
+  const mtp::Kernel* kernel_ = nullptr;  // of this step
 
   // Atoms by species, and the neighbour list of each with its skin, by species too; made anew when LAMMPS makes its list.
   std::vector<int> atoms_;

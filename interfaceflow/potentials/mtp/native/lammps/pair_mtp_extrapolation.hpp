@@ -22,6 +22,7 @@ class PairMTPExtrapolation : public PairMTP {
  protected:
   int keyword(int narg, char** arg) override;
   void potential_read() override;
+  bool wants_rows() const override { return computing_; }
   double* rows_of_batch(int species) override;
   void batch_done(const int* atoms, int n) override;
 
