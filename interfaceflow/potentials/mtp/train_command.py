@@ -24,7 +24,8 @@ from interfaceflow.potentials.mtp.command_line import (
 )
 from interfaceflow.potentials.mtp.errors_report import check_errors
 from interfaceflow.potentials.mtp.loss import LossWeights
-from interfaceflow.potentials.mtp.selection import SelectionMode, build_active_set
+from interfaceflow.potentials.mtp.row_pool import MEMORY_LIMIT_MB, SelectionMode
+from interfaceflow.potentials.mtp.selection import build_active_set
 from interfaceflow.potentials.mtp.training import PRETRAINING_ITERATIONS, TrainingSettings, TrainingStep, train
 
 _CHECKPOINT_INTERVAL_S = 20.0
@@ -88,6 +89,7 @@ ITERATION_LIMIT = integer("iteration_limit", 1000, "iterations after pre-trainin
 TOLERANCE = number("tolerance", 1e-8, "end when the loss falls by less than this fraction in 50 iterations.")
 SKIP_PREINIT = flag("skip_preinit", False, "skip pre-training: one random start instead of the best of several.")  # noqa: FBT003
 NO_MINDIST_UPDATE = flag("no_mindist_update", False, "keep min_dist of the potential.")  # noqa: FBT003
+MEMORY_LIMIT = number("memory_limit", MEMORY_LIMIT_MB, "memory for the rows that a selection chooses from, in MB.")
 AL_MODE = choice("al_mode", ("nbh", "cfg"), "nbh", "rows of a new active set: neighbourhoods or configurations.")
 
 
