@@ -13,7 +13,8 @@ from interfaceflow.potentials.mtp.errors_report import check_errors
 from interfaceflow.potentials.mtp.levels import untrained_potential
 from interfaceflow.potentials.mtp.loss import Loss, LossWeights, radial_penalty
 from interfaceflow.potentials.mtp.minimise import Lbfgs
-from interfaceflow.potentials.mtp.training import TrainingSettings, moved_radial_coeffs, train
+from interfaceflow.potentials.mtp.starts import moved_radial_coeffs
+from interfaceflow.potentials.mtp.training import TrainingSettings, train
 
 LI2S = Path(__file__).parents[1] / "data" / "mtp" / "li2s"
 LOSS_LINES = [line for line in (LI2S / "level08.loss.txt").read_text().splitlines() if line.startswith("--")]
