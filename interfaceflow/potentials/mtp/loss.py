@@ -3,6 +3,7 @@
 loss = (1 / K) sum over K configurations of [ w_E dE^2 + sum over atoms w_F |dF|^2 + w_S |dS|^2 ] + penalty + ridge
 
 The penalty keeps the radial functions normalised and orthogonal, the ridge keeps the linear coefficients determined.
+Both are MLIP-3's too; for a potential whose linear coefficients were not solved for yet, the ridge is 1e-10 for all.
 At given radial coefficients the loss is quadratic in the others, which `Loss.solve_linear` therefore solves for.
 """
 
@@ -41,7 +42,9 @@ class LossWeights:
         ``weight_scaling_forces``: the same for force weights.
     force_softening
         ``scale_by_force`` s, in (eV/Å)^2: where positive, the weight of a force F is multiplied by s / (|F|^2 + s).
-        F is the label; MLIP-3 takes its own prediction there, which is not a loss one can minimise.
+        F is the label. MLIP-3 takes the force it predicts there, and leaves that out of the gradient: what it follows
+        is then the gradient of no function, and wrong forces weigh less the larger they are. With this option alone
+        does the loss differ from what ``mlp`` prints as f.
     penalty
         Of radial functions that are not orthonormal.
     """
