@@ -144,6 +144,21 @@ class PotentialSettings(Settings):
     max_retraining_iterations: int = Field(
         default=60, ge=1, le=100_000, description="Iterations of a fit that goes on from a trained potential"
     )
+    retraining_tolerance: float = quantity(
+        "1",
+        "A fit that goes on ends earlier when the loss falls by less than this share of itself in 20 iterations",
+        default=0.02,
+        ge=0,
+        lt=1,
+    )
+    early_stop: bool = Field(
+        default=False,
+        description="End a fit when its loss on the held-out set no longer falls, and keep what was best there; the "
+        "held-out errors in the report then judge a potential that was chosen by them, and are too small",
+    )
+    memory_limit_MB: float = quantity(
+        "MB", "Memory for the rows that the built-in engine's selections choose from", default=2000.0, ge=50
+    )
     mlp: str | None = Field(
         default=None, description="Path of a site's MLIP-3 binary; the built-in engine where it is not given"
     )

@@ -194,7 +194,7 @@ def train(
     state
         Of the same fit, interrupted earlier: it goes on from there.
     on_step
-        Called after every iteration.
+        Called after every iteration, and first of all with the state that a fit goes on from.
 
     Raises
     ------
@@ -251,6 +251,11 @@ class _Fit:
         self._best = state.best
 
     def run(self) -> TrainingResult:
+        if self._searches:
+            pretraining = self._stage is not Stage.FIT
+            self._report_step(
+                self._searches[-1], self._pretraining_iterations if pretraining else self._iterations, None
+            )
         if self._stage is Stage.RACE:
             self._race()
         if self._stage is Stage.PRETRAINING:
