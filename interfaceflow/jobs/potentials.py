@@ -164,6 +164,8 @@ def _training_settings(settings: PotentialSettings, seed: int, *, goes_on: bool)
         energy_weight=settings.energy_weight,
         force_weight=settings.force_weight,
         stress_weight=settings.stress_weight,
+        weight_scaling=settings.weight_scaling,
+        weight_scaling_forces=settings.weight_scaling_forces,
         iteration_limit=settings.max_iterations,
         seed=seed,
     )

@@ -140,6 +140,12 @@ class PotentialSettings(Settings):
     energy_weight: float = quantity("1", "Weight of energies in the loss", default=1.0, ge=0)
     force_weight: float = quantity("1", "Weight of forces in the loss", default=0.01, ge=0)
     stress_weight: float = quantity("1", "Weight of stresses in the loss", default=0.001, ge=0)
+    weight_scaling: int = Field(
+        default=1, ge=0, le=2, description="Energy weights are divided by the number of atoms to this power"
+    )
+    weight_scaling_forces: int = Field(
+        default=0, ge=0, le=2, description="Force weights are divided by the number of atoms to this power"
+    )
     max_iterations: int = Field(default=200, ge=1, le=100_000, description="Iterations of the first fit")
     max_retraining_iterations: int = Field(
         default=60, ge=1, le=100_000, description="Iterations of a fit that goes on from a trained potential"

@@ -166,6 +166,26 @@ def test_a_grown_set_needs_fewer_iterations_than_a_new_start(training_set):
     assert reached < len(from_scratch) / 4
 
 
+def test_a_fit_that_goes_on_ends_when_little_is_gained(training_set):
+    before = train(template(), training_set[:20], TrainingSettings(iteration_limit=60)).potential
+    settings = TrainingSettings(iteration_limit=60, tolerance=0.05, tolerance_window=10)
+    losses: list[float] = []
+    result = train(before, training_set[:22], settings, on_step=lambda step: losses.append(step.loss))
+    assert result.iterations < 60
+    assert "less than 0.05 of itself in 10 iterations" in result.reason
+    assert losses[-11] - losses[-1] < 0.05 * losses[-1]
+    assert losses[-12] - losses[-2] >= 0.05 * losses[-2] or result.iterations == 10
+
+
+def test_a_validation_set_with_an_unknown_species_is_refused(training_set, held_out):
+    lithium = training_set[0].types == 0
+    one = Configuration(
+        training_set[0].types[lithium], training_set[0].positions[lithium], training_set[0].cell, energy=-1.0
+    )
+    with pytest.raises(UserInputError, match="validation set has species 1, which the training set lacks"):
+        train(template(), [one], TrainingSettings(), validation_set=held_out[:1])
+
+
 def test_a_trained_potential_goes_on_where_it_was(training_set):
     first = train(template(), training_set[:6], TrainingSettings(iteration_limit=20))
     steps: list[float] = []

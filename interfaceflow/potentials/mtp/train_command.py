@@ -65,9 +65,12 @@ class _Checkpoint:
             return None
 
     def keep(self, state: TrainingState, *, now: bool = False) -> None:
-        """Write a state, unless one was written a short time ago."""
+        """Write a state, unless one was written a short time ago. A fit goes on where that cannot be done."""
         if self.path is not None and (now or time.monotonic() - self._written >= self._interval_s):
-            write_checkpoint(self.path, self._identity, state)
+            try:
+                write_checkpoint(self.path, self._identity, state)
+            except OSError as problem:
+                sys.stderr.write(f"WARNING: {self.path}: no checkpoint written: {problem.strerror}\n")
             self._written = time.monotonic()
 
     def remove(self) -> None:
