@@ -30,9 +30,11 @@ INITIAL_DIAGONAL = 1e-6
 NO_ROW = -1
 """Stands for a row of the initial matrix."""
 
-# Coefficients that a rank-one update touches: few enough to stay near the processor.
-_COEFFICIENTS_IN_WORK = 500_000
-_LEAST_ROWS_IN_WORK = 16
+# Coefficients in one product, few enough to stay near the processor.
+_COEFFICIENTS_AT_ONCE = 500_000
+# Rows that take part between two passes, in units of n: many, since they save passes. Memory bounds them, too.
+_ROWS_IN_WORK = 16
+_MOST_COEFFICIENTS_IN_WORK = 8_000_000
 _ROWS_IN_SAMPLE = 4
 
 
@@ -84,7 +86,7 @@ class SelectedRows:
 
     def grades(self, rows: FloatArray) -> FloatArray:
         """Return the grade of each row, shape (n_rows,)."""
-        chunk = max(1, _COEFFICIENTS_IN_WORK // max(1, rows.shape[1]))
+        chunk = max(1, _COEFFICIENTS_AT_ONCE // max(1, rows.shape[1]))
         coefficients = np.empty((min(chunk, len(rows)), rows.shape[1]))
         grades = np.empty(len(rows))
         for start in range(0, len(rows), chunk):
@@ -96,7 +98,8 @@ class SelectedRows:
     def survey(self, pool: Blocks) -> Survey:
         """Return the grades of all rows of a pool, and its rows of largest grade."""
         n = self.matrix.shape[0]
-        n_kept = max(_LEAST_ROWS_IN_WORK * n, _COEFFICIENTS_IN_WORK // max(1, n))
+        wanted = max(_ROWS_IN_WORK * n, _COEFFICIENTS_AT_ONCE // max(1, n))
+        n_kept = max(2 * n, min(wanted, _MOST_COEFFICIENTS_IN_WORK // max(1, n)))
         grades = np.zeros(0)
         rows, values = np.zeros(0, dtype=np.int64), np.zeros((0, n))
         for block in pool:
