@@ -43,6 +43,7 @@ from interfaceflow.potentials.mtp.training_state import (
 )
 
 _NO_CHECKPOINT = "none"
+_BESIDE_RESULT = "<save_to>.checkpoint"
 
 
 class _Checkpoint:
@@ -145,10 +146,7 @@ PATIENCE_ITERATIONS = integer(
     "patience", PATIENCE, "end when the validation loss has had no new minimum in so many iterations.", low=1
 )
 CHECKPOINT = text(
-    "checkpoint",
-    "",
-    "file from which the same command goes on after an interruption; none for none. "
-    "Without it <file of the trained potential>.checkpoint.",
+    "checkpoint", _BESIDE_RESULT, "file from which the same command goes on after an interruption, or none."
 )
 SKIP_PREINIT = flag("skip_preinit", False, "skip pre-training: one random start instead of the best of several.")  # noqa: FBT003
 NO_MINDIST_UPDATE = flag("no_mindist_update", False, "keep min_dist of the potential.")  # noqa: FBT003
@@ -199,7 +197,7 @@ def _checkpoint(values: Values, save_to: Path, inputs: Sequence[Path], settings:
     given = values[CHECKPOINT]
     if given == _NO_CHECKPOINT:
         return _Checkpoint(None, "", 0.0)
-    path = Path(given) if given else save_to.with_name(f"{save_to.name}.checkpoint")
+    path = save_to.with_name(f"{save_to.name}.checkpoint") if given == _BESIDE_RESULT else Path(given)
     refuse_unwritable(path)
     # What decides only when a fit ends may differ: a fit can be ended early, or prolonged.
     words = f"{settings.weights} {settings.pretraining_iterations} {settings.seed} {settings.update_min_dist}"
@@ -235,6 +233,9 @@ def _train(arguments: Sequence[str], values: Values) -> None:
                 checkpoint.keep(reporter.last, now=True)
                 say(f"interrupted; the same command goes on from {checkpoint.path}")
             raise
+        # The active set takes time, too: a kill from here on loses nothing of the fit.
+        if reporter.last is not None:
+            checkpoint.keep(reporter.last, now=True)
         reporter.finish()
         reporter.line(f"training ended after {result.iterations} iterations: {result.reason}")
         if result.best is not None:
