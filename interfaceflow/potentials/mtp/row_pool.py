@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
@@ -17,6 +18,7 @@ WEIGHT_SCALING = 2
 """A configuration's row is divided by n_atoms to half this power."""
 
 _BYTES_PER_MB = 1e6
+_BYTES_PER_NUMBER = 8
 # While a block is computed its neighbour lists need about as much as its rows.
 _SHARE_OF_BLOCK = 0.5
 
@@ -46,6 +48,31 @@ class SelectionMode(StrEnum):
             "the potential's active set mixes equations (weights of energy, force, stress and site energy: "
             f"{', '.join(f'{weight:g}' for weight in weights)}); supported are 1, 0, 0, 0 (--al_mode=cfg) and "
             "0, 0, 0, 1 (--al_mode=nbh): train the potential again"
+        )
+
+
+def refuse_memory_limit(memory_limit_MB: float, n_atoms: int, n_coefficients: int) -> None:
+    """Refuse a limit that does not hold the rows of a single configuration.
+
+    Parameters
+    ----------
+    memory_limit_MB
+        In MB.
+    n_atoms
+        Of the largest configuration.
+    n_coefficients
+        Of the potential.
+
+    Raises
+    ------
+    UserInputError
+        If it does not.
+    """
+    needed = _BYTES_PER_NUMBER * n_coefficients * n_atoms / _BYTES_PER_MB
+    if needed > memory_limit_MB:
+        raise UserInputError(
+            f"a memory limit of {memory_limit_MB:g} MB does not hold the rows of the largest configuration "
+            f"({n_atoms} atoms, {n_coefficients} coefficients): give at least {math.ceil(needed)} MB"
         )
 
 
@@ -138,13 +165,8 @@ class RowPool:
         self._mode = mode
         self._n_coefficients = potential.n_coefficients
         self._starts = np.concatenate([[0], np.cumsum(per_configuration)])
-        n_atoms_in_memory = int(memory_limit_MB * _BYTES_PER_MB / (8 * potential.n_coefficients))
-        if self._sizes.max(initial=0) > n_atoms_in_memory:
-            needed = np.ceil(8 * potential.n_coefficients * self._sizes.max() / _BYTES_PER_MB)
-            raise UserInputError(
-                f"a memory limit of {memory_limit_MB:g} MB does not hold the rows of the largest configuration "
-                f"({self._sizes.max()} atoms, {potential.n_coefficients} coefficients): give at least {needed:.0f} MB"
-            )
+        refuse_memory_limit(memory_limit_MB, int(self._sizes.max(initial=0)), potential.n_coefficients)
+        n_atoms_in_memory = int(memory_limit_MB * _BYTES_PER_MB / (_BYTES_PER_NUMBER * potential.n_coefficients))
         fits = self._sizes.sum() <= n_atoms_in_memory
         n_atoms_of_block = n_atoms_in_memory if fits else int(_SHARE_OF_BLOCK * n_atoms_in_memory)
         self._groups = [

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
+
 from interfaceflow.core.errors import DataFileError
-from interfaceflow.potentials.mtp._native import Potential
+from interfaceflow.potentials.mtp._native import Configuration, Potential
 from interfaceflow.potentials.mtp.command_files import opened_log, read_set, refuse_unwritable, say, write_output
 from interfaceflow.potentials.mtp.command_line import (
     LOG,
@@ -25,7 +27,7 @@ from interfaceflow.potentials.mtp.command_line import (
 )
 from interfaceflow.potentials.mtp.errors_report import check_errors
 from interfaceflow.potentials.mtp.loss import LossWeights
-from interfaceflow.potentials.mtp.row_pool import MEMORY_LIMIT_MB, SelectionMode
+from interfaceflow.potentials.mtp.row_pool import MEMORY_LIMIT_MB, SelectionMode, refuse_memory_limit
 from interfaceflow.potentials.mtp.selection import build_active_set
 from interfaceflow.potentials.mtp.training import (
     PATIENCE,
@@ -205,6 +207,13 @@ def _checkpoint(values: Values, save_to: Path, inputs: Sequence[Path], settings:
     return _Checkpoint(path, identity, values[CHECKPOINT_INTERVAL])
 
 
+def _n_coefficients(potential: Potential, configurations: Sequence[Configuration]) -> int:
+    """Return how many coefficients the potential will have with the species of the set."""
+    n_species = len({int(kind) for one in configurations for kind in np.unique(one.types)})
+    n_radial = n_species**2 * potential.radial_funcs_count * potential.radial_basis_size
+    return n_radial + n_species + len(potential.alpha_moment_mapping)
+
+
 def _train(arguments: Sequence[str], values: Values) -> None:
     potential = Potential.read(arguments[0])
     configurations = read_set(arguments[1])
@@ -212,6 +221,8 @@ def _train(arguments: Sequence[str], values: Values) -> None:
     save_to = Path(values[SAVE_TO] or arguments[0])
     refuse_unwritable(save_to)
     settings = _settings(values)
+    largest = max(len(one) for one in configurations)
+    refuse_memory_limit(values[MEMORY_LIMIT], largest, _n_coefficients(potential, configurations))
     inputs = [Path(name) for name in (*arguments, values[VALIDATION_SET]) if name]
     checkpoint = _checkpoint(values, save_to, inputs, settings)
     mode = SelectionMode(values[AL_MODE]) if potential.selection is None else SelectionMode.of(potential.selection)
