@@ -64,7 +64,7 @@ class BarObserver:
         self._task = bars.add_task("starting", total=None, counted="")
         self._done = 0
         self._total: int | None = None
-        self._unit = ""
+        self._unit = self._status = ""
         self._started = time.monotonic()
 
     def job_started(self, job: JobState, n_done: int, n_total: int) -> None:
@@ -81,12 +81,17 @@ class BarObserver:
     def start(self, total: int | None, unit: str, description: str) -> None:
         """Begin a step."""
         self._done, self._total, self._unit, self._started = 0, total, unit, time.monotonic()
+        self._status = ""
         self._bars.reset(self._task, total=total, description=f"  {description}", counted=self._counted())
 
     def advance(self, n: int = 1) -> None:
         """Move the bar."""
         self._done += n
         self._bars.update(self._task, advance=n, counted=self._counted())
+
+    def status(self, text: str) -> None:
+        """Show a few words behind the bar, from the next advance on."""
+        self._status = text
 
     def note(self, text: str) -> None:
         """Leave a line above the bar."""
@@ -97,7 +102,8 @@ class BarObserver:
         elapsed_s = time.monotonic() - self._started
         total = "" if self._total is None else f"/{self._total}"
         rate = f", {self._done / elapsed_s:.3g}/s" if self._done and elapsed_s > 0 else ""
-        return f"{self._done}{total} {self._unit}s{rate}"
+        status = f", {self._status}" if self._status else ""
+        return f"{self._done}{total} {self._unit}s{rate}{status}"
 
 
 @contextmanager

@@ -24,6 +24,9 @@ class Progress(Protocol):
     def advance(self, n: int = 1) -> None:
         """Count ``n`` more units as done."""
 
+    def status(self, text: str) -> None:
+        """Say how the step stands, in a few words that take the place of the last ones: ``"loss 0.0123"``."""
+
     def note(self, text: str) -> None:
         """Say something about the step in words."""
 
@@ -36,6 +39,9 @@ class SilentProgress:
 
     def advance(self, n: int = 1) -> None:
         """Count ``n`` more units as done."""
+
+    def status(self, text: str) -> None:
+        """Say how the step stands."""
 
     def note(self, text: str) -> None:
         """Say something about the step in words."""
@@ -68,6 +74,7 @@ class LogProgress:
         """Begin a step of ``total`` units."""
         self._total, self._unit, self._description = total, unit, description
         self._done = 0
+        self._status = ""
         self._started = self._last_line = self._clock()
 
     def advance(self, n: int = 1) -> None:
@@ -78,16 +85,21 @@ class LogProgress:
             self._last_line = now
             LOG.info("%s", self._line(now - self._started))
 
+    def status(self, text: str) -> None:
+        """Add a few words to the lines to come."""
+        self._status = text
+
     def note(self, text: str) -> None:
         """Log a line at once."""
         LOG.info("%s: %s", self._description, text)
 
     def _line(self, elapsed_s: float) -> str:
+        status = f", {self._status}" if self._status else ""
         if self._total is None:
-            return f"{self._description}: {self._done} {self._unit}s in {elapsed_s:.0f} s"
+            return f"{self._description}: {self._done} {self._unit}s in {elapsed_s:.0f} s{status}"
         left = max(self._total - self._done, 0)
         left_s = f", about {elapsed_s * left / self._done:.0f} s left" if self._done and left else ""
-        return f"{self._description}: {self._done} of {self._total} {self._unit}s in {elapsed_s:.0f} s{left_s}"
+        return f"{self._description}: {self._done} of {self._total} {self._unit}s in {elapsed_s:.0f} s{left_s}{status}"
 
 
 _current: Progress = LogProgress()

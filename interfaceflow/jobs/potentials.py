@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from ase import Atoms
@@ -13,6 +14,7 @@ from interfaceflow.core.formats.cfg import Configuration, read_configurations, w
 from interfaceflow.core.formats.labelled_file import read_labelled
 from interfaceflow.core.labelled import LabelledConfiguration
 from interfaceflow.core.progress import progress_reporter
+from interfaceflow.datasets.vacuum import has_vacuum
 from interfaceflow.jobs.workspace import Workspace
 from interfaceflow.potentials.evaluation import Comparison, compare_labels
 from interfaceflow.potentials.mlp import Mlp, MlpTrainingSettings, write_untrained_potential
@@ -21,6 +23,7 @@ from interfaceflow.schemas.datasets import DatasetDoc, ParityDoc, PotentialDoc
 from interfaceflow.schemas.settings import PotentialSettings, ZBLSettings
 
 _N_THREADS = 2
+_RETRAINING_WINDOW = 20
 
 
 @job
@@ -119,25 +122,22 @@ def fit_potential(
         )
     else:
         start.write_bytes(previous.file.path().read_bytes())
-    training_set = workspace.path("training.cfg")
-    write_configurations(training_set, _labels_to_fit(training, dataset.species, settings.zbl))
-    mlp = Mlp(settings.mlp, n_threads=_N_THREADS)
+    held_out = read_labelled(dataset.held_out.path())
+    configurations = _labels_to_fit(training, dataset.species, settings.zbl)
+    training_set, validation_set = workspace.path("training.cfg"), workspace.path("held_out.cfg")
+    write_configurations(training_set, configurations)
+    write_configurations(validation_set, _labels_to_fit(held_out, dataset.species, settings.zbl))
+    mlp = Mlp(settings.mlp, n_threads=_N_THREADS, memory_limit_MB=settings.memory_limit_MB)
     run = mlp.train(
         start,
         training_set,
         save_to=workspace.path("potential.almtp"),
         log=workspace.path("train.log"),
-        settings=MlpTrainingSettings(
-            energy_weight=settings.energy_weight,
-            force_weight=settings.force_weight,
-            stress_weight=settings.stress_weight,
-            iteration_limit=settings.max_iterations if previous is None else settings.max_retraining_iterations,
-            seed=seed,
-        ),
+        settings=_training_settings(settings, seed, goes_on=previous is not None),
+        validation_set=validation_set if settings.early_stop else None,
         progress=progress_reporter(),
     )
     file = FileRef.of(run.potential)
-    held_out = read_labelled(dataset.held_out.path())
     return PotentialDoc(
         file=file,
         zbl=settings.zbl,
@@ -145,16 +145,39 @@ def fit_potential(
         level=settings.level,
         cutoff_radius_A=settings.cutoff_radius_A,
         n_training=len(training),
+        n_without_stress=sum(one.plus_stress is None for one in configurations),
         dataset_sha256=dataset.training.sha256,
         training_errors=_compare(mlp, workspace, file, training, dataset.species, settings.zbl).errors,
         held_out_errors=_compare(mlp, workspace, file, held_out, dataset.species, settings.zbl).errors,
-        iterations=len(run.losses),
-        final_loss=run.losses[-1],
+        iterations=run.iterations,
+        final_loss=run.loss,
+        early_stop=settings.early_stop,
         warm_start=previous is not None,
         min_distances_A=dataset.min_distances_A,
         engine="built-in" if mlp.is_built_in else "mlip-3",
         physics_hash=dataset.physics_hash,
         provenance=workspace.provenance("numpy", "scipy", seed=seed),
+    )
+
+
+def _training_settings(settings: PotentialSettings, seed: int, *, goes_on: bool) -> MlpTrainingSettings:
+    """Return how a first fit is made, or one that goes on from a trained potential and has little left to gain."""
+    shared = MlpTrainingSettings(
+        energy_weight=settings.energy_weight,
+        force_weight=settings.force_weight,
+        stress_weight=settings.stress_weight,
+        weight_scaling=settings.weight_scaling,
+        weight_scaling_forces=settings.weight_scaling_forces,
+        iteration_limit=settings.max_iterations,
+        seed=seed,
+    )
+    if not goes_on:
+        return shared
+    return replace(
+        shared,
+        iteration_limit=settings.max_retraining_iterations,
+        tolerance=settings.retraining_tolerance,
+        tolerance_window=_RETRAINING_WINDOW,
     )
 
 
@@ -185,7 +208,7 @@ def select_for_training(
     list of tuple
         Each chosen frame, with the largest extrapolation grade of its atoms.
     """
-    mlp = Mlp(settings.mlp, n_threads=_N_THREADS)
+    mlp = Mlp(settings.mlp, n_threads=_N_THREADS, memory_limit_MB=settings.memory_limit_MB)
     training_set, offered = workspace.path("training.cfg"), workspace.path("candidates.cfg")
     write_configurations(
         training_set, _labels_to_fit(read_labelled(dataset.training.path()), dataset.species, potential.zbl)
@@ -223,10 +246,14 @@ def _labels_to_fit(
 
 
 def _as_configurations(labelled: Sequence[LabelledConfiguration], species: Sequence[str]) -> list[Configuration]:
-    """Convert labels to configurations whose energy is the one whose gradient the forces are."""
+    """Convert labels to configurations: the energy whose gradient the forces are, no stress with vacuum."""
     return [
         Configuration.from_atoms(
-            label.atoms, species, energy=label.free_energy_eV, forces=label.forces_eV_A, stress=label.stress_eV_A3
+            label.atoms,
+            species,
+            energy=label.free_energy_eV,
+            forces=label.forces_eV_A,
+            stress=None if has_vacuum(label.atoms) else label.stress_eV_A3,
         )
         for label in labelled
     ]

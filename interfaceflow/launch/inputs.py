@@ -17,7 +17,7 @@ from interfaceflow.launch.recipes import recipe_structures
 from interfaceflow.potentials.mlp_executable import MLP_VARIABLE, MlpExecutable
 from interfaceflow.schemas.inputs import RecipeInputs
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
-from interfaceflow.schemas.settings import RecipeSettings
+from interfaceflow.schemas.settings import PotentialSettings, RecipeSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -90,7 +90,7 @@ def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> Foun
     metal = check(lambda: _find_crystal(crystals.metal.cif, "structures.metal.cif", settings.recipe, beside))
     binary = check(lambda: _find_crystal(crystals.binary.cif, "structures.binary.cif", settings.recipe, beside))
     level = check(lambda: _load_level(settings.reference.level_of_theory, beside))
-    mlp = check(lambda: _find_mlp(settings.potential.mlp, beside))
+    mlp = check(lambda: _find_mlp(settings.potential, beside))
     check(lambda: check_folder(root))
     check(lambda: _check_disk(settings, root))
     if metal is not None and binary is not None:
@@ -164,20 +164,26 @@ def _load_level(name: str, beside: Path) -> LevelOfTheory:
     return load_level_of_theory(name, beside)
 
 
-def _find_mlp(name: str | None, beside: Path) -> str | None:
+def _find_mlp(potential: PotentialSettings, beside: Path) -> str | None:
     """Return the absolute path of a site's MLIP-3 binary, after asking it who it is; ``None`` for the built-in one.
 
     Jobs run in folders of their own, so a relative path would lead elsewhere in each of them.
     """
-    given = name or os.environ.get(MLP_VARIABLE)
+    given = potential.mlp or os.environ.get(MLP_VARIABLE)
     if not given:
         MlpExecutable.find()
         return None
+    named = "potential.mlp" if potential.mlp else f"${MLP_VARIABLE}"
     path = Path(shutil.which(given) or beside / Path(given).expanduser()).absolute()
     try:
-        MlpExecutable.find(path)
+        found = MlpExecutable.find(path)
     except UserInputError as error:
-        raise UserInputError(f"{'potential.mlp' if name else f'${MLP_VARIABLE}'}: {error}") from None
+        raise UserInputError(f"{named}: {error}") from None
+    if potential.early_stop and not found.is_built_in:
+        raise UserInputError(
+            f"potential.early_stop: true needs the built-in engine, and {named} is MLIP-3, which watches no held-out "
+            "set; leave one of the two out"
+        )
     return str(path)
 
 

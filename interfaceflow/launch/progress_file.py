@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from interfaceflow.core.durations import format_duration
@@ -28,6 +28,8 @@ class StepProgress:
         How many of how many; ``total`` is ``None`` where it is not known.
     elapsed_s
         Time since the step began, s.
+    status
+        How it stands, in a few words.
     """
 
     fw_id: int
@@ -36,6 +38,7 @@ class StepProgress:
     done: int
     total: int | None
     elapsed_s: float
+    status: str = ""
 
     @property
     def left_s(self) -> float | None:
@@ -47,7 +50,8 @@ class StepProgress:
     def __str__(self) -> str:
         total = f" of {self.total}" if self.total is not None else ""
         left = f", about {format_duration(self.left_s)} left" if self.left_s else ""
-        return f"{self.description}: {self.done}{total} {self.unit}s{left}"
+        status = f", {self.status}" if self.status else ""
+        return f"{self.description}: {self.done}{total} {self.unit}s{left}{status}"
 
 
 class RecordedProgress:
@@ -83,13 +87,15 @@ class RecordedProgress:
     def advance(self, n: int = 1) -> None:
         """Count ``n`` more units as done."""
         now = time.monotonic()
-        step = self._step
-        self._step = StepProgress(
-            step.fw_id, step.description, step.unit, step.done + n, step.total, now - self._started
-        )
+        self._step = replace(self._step, done=self._step.done + n, elapsed_s=now - self._started)
         self._inner.advance(n)
         if now - self._written >= _INTERVAL_S:
             self._write()
+
+    def status(self, text: str) -> None:
+        """Pass on how the step stands."""
+        self._step = replace(self._step, status=text)
+        self._inner.status(text)
 
     def note(self, text: str) -> None:
         """Pass a remark on."""

@@ -23,7 +23,10 @@ from interfaceflow.potentials.mlp_executable import MlpExecutable
 
 _TAIL_CHARACTERS = 1500
 _PRETRAINING_ITERATIONS = 75
-_ITERATION = re.compile(r"^BFGS iter (\d+): f=(\S+)", re.MULTILINE)
+_PRETRAINING_STARTED = "Pre-training started"
+_PRETRAINING_ENDED = "Pre-training ended"
+_ITERATION = re.compile(r"BFGS iter (\d+): f=(\S+)(?: validation=(\S+))?")
+_KEPT = re.compile(r"^the potential after iteration \d+ is kept: loss (\S+), validation loss (\S+)", re.MULTILINE)
 _ADDED = re.compile(r"Training set was increased by (\d+) configurations")
 
 
@@ -39,8 +42,10 @@ class MlpTrainingSettings:
         Energy weights and force weights are divided by n_atoms to these powers (stress weights by n_atoms).
     iteration_limit
         Iterations after pre-training.
-    tolerance
-        Least relative decrease of the loss in 50 iterations.
+    tolerance, tolerance_window
+        Least relative decrease of the loss in so many iterations; MLIP-3's window is always 50.
+    patience
+        With a validation set: iterations without a new minimum of the loss on it after which training ends.
     selection_mode
         ``nbh`` (by neighbourhood) or ``cfg`` (by configuration), where the potential has no active set yet.
     seed
@@ -54,6 +59,8 @@ class MlpTrainingSettings:
     weight_scaling_forces: int = 0
     iteration_limit: int = 1000
     tolerance: float = 1e-8
+    tolerance_window: int = 50
+    patience: int = 50
     selection_mode: str = "nbh"
     seed: int = 0
 
@@ -66,14 +73,20 @@ class TrainingRun:
     ----------
     potential
         File of the trained potential, with its active set.
-    losses
-        Loss after each iteration, pre-training included, dimensionless.
+    iterations
+        Made, pre-training and those before an interruption included.
+    loss
+        Of the potential on the training set, dimensionless.
+    validation_loss
+        Of the potential on the validation set, dimensionless; None where there was none.
     wall_time_s
         In s.
     """
 
     potential: Path
-    losses: tuple[float, ...]
+    iterations: int
+    loss: float
+    validation_loss: float | None
     wall_time_s: float
 
 
@@ -86,6 +99,8 @@ class Mlp:
         Path of a site's ``mlp``; None for the one that ``INTERFACEFLOW_MLP`` names, or the built-in engine.
     n_threads
         Threads for the built-in engine.
+    memory_limit_MB
+        Memory for the rows that the built-in engine's selections choose from, in MB.
 
     Raises
     ------
@@ -98,9 +113,12 @@ class Mlp:
     True
     """
 
-    def __init__(self, executable: Path | str | None = None, *, n_threads: int = 1) -> None:
+    def __init__(
+        self, executable: Path | str | None = None, *, n_threads: int = 1, memory_limit_MB: float = 2000.0
+    ) -> None:
         self.executable = MlpExecutable.find(executable)
         self._n_threads = n_threads
+        self._memory_limit_MB = memory_limit_MB
 
     @property
     def is_built_in(self) -> bool:
@@ -115,9 +133,13 @@ class Mlp:
         save_to: Path,
         log: Path,
         settings: MlpTrainingSettings | None = None,
+        validation_set: Path | None = None,
         progress: Progress | None = None,
     ) -> TrainingRun:
         """Fit a potential.
+
+        A fit with the built-in engine that was interrupted or killed goes on where it was when it is called again
+        with the same input: it leaves ``<save_to>.checkpoint`` until it has ended.
 
         Parameters
         ----------
@@ -131,16 +153,23 @@ class Mlp:
             File for what the program prints.
         settings
             How to train.
+        validation_set
+            ``.cfg`` file that decides when to end and which potential is kept; for the built-in engine only.
         progress
-            Is told about iterations.
+            Is told about iterations and the loss.
 
         Raises
         ------
         UserInputError
-            If the built-in engine refuses its input.
+            If the built-in engine refuses its input, or MLIP-3 is asked to watch a validation set.
         ExternalProgramError
             If the run failed or left something that cannot be trusted.
         """
+        if validation_set is not None and not self.is_built_in:
+            raise UserInputError(
+                f"{self.executable.named_by} cannot end a fit by a validation set, only the built-in engine can: "
+                "leave the validation set out, or the executable"
+            )
         given = settings or MlpTrainingSettings()
         options = {
             "energy_weight": f"{given.energy_weight:g}",
@@ -155,17 +184,29 @@ class Mlp:
         }
         if self.is_built_in:
             options["init_random"] = str(given.seed)
+            options["memory_limit"] = f"{self._memory_limit_MB:g}"
+            options["tolerance_window"] = str(given.tolerance_window)
+            options["checkpoint"] = str(save_to.resolve().with_name(f"{save_to.name}.checkpoint"))
+        if validation_set is not None:
+            options["validation_set"] = str(validation_set.resolve())
+            options["patience"] = str(given.patience)
         started = time.monotonic()
         watcher = _IterationWatcher(log, progress or SilentProgress())
-        watcher.start(given.iteration_limit + (0 if _is_trained(potential) else _PRETRAINING_ITERATIONS))
+        watcher.start(given.iteration_limit, 0 if _is_trained(potential) else _PRETRAINING_ITERATIONS)
         with _replacing(save_to) as part:
             options["save_to"] = str(part)
             text = self._run("train", [potential, training_set], options, log, watch=watcher)
             self._expect_last_line(text, "train", "training complete", log)
             self._check_potential(part, log)
         watcher()
-        losses = tuple(float(value) for _, value in _ITERATION.findall(text))
-        return TrainingRun(save_to, losses, time.monotonic() - started)
+        kept = _KEPT.search(text)
+        return TrainingRun(
+            potential=save_to,
+            iterations=watcher.iterations,
+            loss=watcher.loss if kept is None else float(kept[1]),
+            validation_loss=None if kept is None else float(kept[2]),
+            wall_time_s=time.monotonic() - started,
+        )
 
     def select_add(self, potential: Path, training_set: Path, candidates: Path, *, selected: Path, log: Path) -> int:
         """Write the candidates that the training set needs to ``selected``; return how many they are.
@@ -178,7 +219,8 @@ class Mlp:
             If the run failed or left something that cannot be trusted.
         """
         with _replacing(selected) as part:
-            text = self._run("select_add", [potential, training_set, candidates, part], {}, log)
+            options = {"memory_limit": f"{self._memory_limit_MB:g}"} if self.is_built_in else {}
+            text = self._run("select_add", [potential, training_set, candidates, part], options, log)
             found = _ADDED.search(_last_line(text))
             if found is None:
                 raise self._failure("select_add", "did not print how many configurations it selected", text, log)
@@ -298,18 +340,32 @@ class Mlp:
 
 
 class _IterationWatcher:
-    """Follows a log and tells a progress reporter about iterations."""
+    """Follows a log and tells a progress reporter about iterations and losses.
+
+    Attributes
+    ----------
+    iterations
+        Made so far, pre-training included.
+    loss
+        After the last of them.
+    """
 
     def __init__(self, log: Path, progress: Progress) -> None:
         self._log = log
         self._progress = progress
         self._offset = 0
         self._rest = ""
+        self._pretraining_iterations = self._before = 0
+        self.iterations = 0
+        self.loss = float("nan")
 
-    def start(self, iteration_limit: int) -> None:
-        self._progress.start(iteration_limit, "iteration", "Training the potential")
+    def start(self, iteration_limit: int, pretraining_iterations: int) -> None:
+        """Say how many iterations there are at most."""
+        self._before = self._pretraining_iterations = pretraining_iterations
+        self._progress.start(iteration_limit + pretraining_iterations, "iteration", "Training the potential")
 
     def __call__(self) -> None:
+        """Read what the log has got since the last call."""
         try:
             with self._log.open("rb") as stream:
                 stream.seek(self._offset)
@@ -319,9 +375,23 @@ class _IterationWatcher:
         self._offset += len(new)
         text = self._rest + new.decode("utf-8", errors="replace")
         whole, _, self._rest = text.rpartition("\n")
-        found = _ITERATION.findall(whole)
-        if found:
-            self._progress.advance(len(found))
+        for line in whole.splitlines():
+            self._take(line.strip())
+
+    def _take(self, line: str) -> None:
+        if line == _PRETRAINING_STARTED:
+            self._before = 0
+        elif line == _PRETRAINING_ENDED:
+            self._before = self._pretraining_iterations
+        found = _ITERATION.match(line)
+        if found is None:
+            return
+        self.loss = float(found[2])
+        self._progress.status(f"loss {self.loss:.4g}" + (f", validation {float(found[3]):.4g}" if found[3] else ""))
+        done = self._before + int(found[1])
+        if done > self.iterations:
+            self._progress.advance(done - self.iterations)
+            self.iterations = done
 
 
 def write_untrained_potential(

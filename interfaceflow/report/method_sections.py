@@ -90,8 +90,10 @@ def accuracy_section(results: FlowResults) -> str:
     if parity is None:
         return html.section("accuracy", title, *parts, html.missing("No comparison on held-out data is there yet."))
     energy, force = charts.parity_charts(load_arrays(parity.arrays.path()), parity.errors)
+    chosen_by_them = potential is not None and potential.early_stop
+    seen = "whose errors ended the fit and are therefore too small" if chosen_by_them else "which the fit never saw"
     pair = html.beside(
-        html.figure(energy, "Energies of held-out configurations, from trajectories the fit never saw."),
+        html.figure(energy, f"Energies of held-out configurations, from trajectories {seen}."),
         html.figure(force, "Force components of the same configurations."),
     )
     sets = [("all held-out", parity.errors)]

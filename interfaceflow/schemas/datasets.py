@@ -61,11 +61,17 @@ class PotentialDoc(Doc):
     level: int = Field(description="MTP level")
     cutoff_radius_A: float = quantity("Å", "Cutoff radius", gt=0)
     n_training: int = Field(ge=1, description="Configurations it was trained on")
+    n_without_stress: int = Field(
+        default=0, ge=0, description="How many of them counted without a stress: cells with vacuum, or no label of it"
+    )
     dataset_sha256: str = Field(description="SHA-256 of the training file")
     training_errors: FitErrors = Field(description="Errors on the training set")
     held_out_errors: FitErrors = Field(description="Errors on the held-out set")
     iterations: int = Field(ge=0, description="Iterations of the fit")
     final_loss: float = Field(description="Loss as the engine prints it")
+    early_stop: bool = Field(
+        default=False, description="Whether the held-out set chose the potential, so that errors on it are too small"
+    )
     warm_start: bool = Field(description="Whether the fit went on from a trained potential")
     min_distances_A: dict[str, float] = Field(description="Smallest distance by pair in the training set [Å]")
     engine: Literal["built-in", "mlip-3"] = Field(description="Engine that fitted it")

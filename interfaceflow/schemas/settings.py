@@ -156,9 +156,30 @@ class PotentialSettings(Settings):
     energy_weight: float = quantity("1", "Weight of energies in the loss", default=1.0, ge=0)
     force_weight: float = quantity("1", "Weight of forces in the loss", default=0.01, ge=0)
     stress_weight: float = quantity("1", "Weight of stresses in the loss", default=0.001, ge=0)
+    weight_scaling: int = Field(
+        default=1, ge=0, le=2, description="Energy weights are divided by the number of atoms to this power"
+    )
+    weight_scaling_forces: int = Field(
+        default=0, ge=0, le=2, description="Force weights are divided by the number of atoms to this power"
+    )
     max_iterations: int = Field(default=200, ge=1, le=100_000, description="Iterations of the first fit")
     max_retraining_iterations: int = Field(
         default=60, ge=1, le=100_000, description="Iterations of a fit that goes on from a trained potential"
+    )
+    retraining_tolerance: float = quantity(
+        "1",
+        "A fit that goes on ends earlier when the loss falls by less than this share of itself in 20 iterations",
+        default=0.02,
+        ge=0,
+        lt=1,
+    )
+    early_stop: bool = Field(
+        default=False,
+        description="End a fit when its loss on the held-out set no longer falls, and keep what was best there; the "
+        "held-out errors in the report then judge a potential that was chosen by them, and are too small",
+    )
+    memory_limit_MB: float = quantity(
+        "MB", "Memory for the rows that the built-in engine's selections choose from", default=2000.0, ge=50
     )
     mlp: str | None = Field(
         default=None, description="Path of a site's MLIP-3 binary; the built-in engine where it is not given"

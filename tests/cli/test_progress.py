@@ -42,13 +42,16 @@ def test_lines_in_a_pipe():
 
 def test_a_bar_with_and_without_a_known_total(monkeypatch):
     stream = io.StringIO()
-    monkeypatch.setattr(progress.time, "monotonic", iter([0.0, 10.0, 10.0, 12.0, 20.0, 20.0]).__next__)
+    monkeypatch.setattr(progress.time, "monotonic", iter([0.0, 10.0, 10.0, 12.0, 14.0, 20.0, 20.0]).__next__)
     bars = Progress(console=Console(file=stream, force_terminal=True), auto_refresh=False)
     observer = BarObserver(bars)
     observer.job_started(JOB, 0, 3)
     observer.start(10, "step", "MD")
     observer.advance(5)
     assert bars.tasks[0].fields["counted"] == "5/10 steps, 2.5/s"
+    observer.status("loss 0.5")
+    observer.advance(0)
+    assert bars.tasks[0].fields["counted"].endswith("/s, loss 0.5")
     observer.start(None, "round", "Rounds")
     assert bars.tasks[0].fields["counted"] == "0 rounds"
 

@@ -46,6 +46,22 @@ def test_a_step_of_unknown_length_has_no_time_left(clock, caplog):
     assert [record.message for record in caplog.records] == ["Reading: 3 frames in 2 s"]
 
 
+def test_lines_say_how_the_step_stands(clock, caplog):
+    caplog.set_level(logging.INFO, "interfaceflow")
+    progress = LogProgress(interval_s=1.0, clock=clock)
+    progress.start(4, "iteration", "Training")
+    clock.now += 2.0
+    progress.status("loss 0.5")
+    progress.advance()
+    progress.start(None, "frame", "Reading")
+    clock.now += 2.0
+    progress.advance()
+    assert [record.message for record in caplog.records] == [
+        "Training: 1 of 4 iterations in 2 s, about 6 s left, loss 0.5",
+        "Reading: 1 frames in 2 s",
+    ]
+
+
 def test_a_note_is_written_at_once(clock, caplog):
     caplog.set_level(logging.INFO, "interfaceflow")
     progress = LogProgress(clock=clock)

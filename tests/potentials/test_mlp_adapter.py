@@ -1,6 +1,7 @@
 """The adapter with the built-in engine, and with executables that break the contract in every known way."""
 
 import os
+import re
 import shutil
 import signal
 import stat
@@ -18,6 +19,8 @@ from interfaceflow.potentials.evaluation import compare_labels
 from interfaceflow.potentials.mlp import Mlp, MlpTrainingSettings, write_untrained_potential
 from interfaceflow.potentials.mlp_executable import MLP_VARIABLE, MlpExecutable
 from interfaceflow.potentials.mtp._native import Potential
+from interfaceflow.potentials.mtp._native import read_configurations as read_native
+from interfaceflow.potentials.mtp.loss import Loss, LossWeights
 
 LI2S = Path(__file__).parents[1] / "data" / "mtp" / "li2s"
 LIST_OF_MLIP_3 = (
@@ -48,12 +51,16 @@ class CountingProgress(SilentProgress):
     def __init__(self) -> None:
         self.total: int | None = None
         self.done = 0
+        self.words = ""
 
     def start(self, total: int | None, unit: str, description: str) -> None:
         self.total = total
 
     def advance(self, n: int = 1) -> None:
         self.done += n
+
+    def status(self, text: str) -> None:
+        self.words = text
 
 
 # --- the built-in engine ----------------------------------------------------------------------------------------
@@ -74,8 +81,9 @@ def test_a_round_with_the_built_in_engine(tmp_path):
         progress=progress,
     )
     assert progress.total == 79
-    assert progress.done == len(run.losses) == 75 + 5
-    assert run.losses[-1] < run.losses[0]
+    assert progress.done == run.iterations == 75 + 4
+    assert progress.words == f"loss {run.loss:.4g}"
+    assert run.validation_loss is None
     assert Potential.read(run.potential).selection is not None
 
     candidates = LI2S / "test.cfg"
@@ -88,6 +96,50 @@ def test_a_round_with_the_built_in_engine(tmp_path):
     mlp.calculate_efs(run.potential, candidates, output=tmp_path / "efs.cfg", log=tmp_path / "efs.log")
     assert len(read_configurations(tmp_path / "efs.cfg")) == len(read_configurations(candidates))
     assert not [path.name for path in tmp_path.iterdir() if ".part" in path.name]
+
+
+def test_a_validation_set_ends_a_fit_of_the_built_in_engine(tmp_path):
+    write_configurations(tmp_path / "train.cfg", read_configurations(LI2S / "train.cfg")[:2])
+    write_untrained_potential(tmp_path / "new.almtp", 6, species_count=2)
+    progress = CountingProgress()
+    run = Mlp().train(
+        tmp_path / "new.almtp",
+        tmp_path / "train.cfg",
+        save_to=tmp_path / "fit.almtp",
+        log=tmp_path / "train.log",
+        settings=MlpTrainingSettings(iteration_limit=500, patience=10),
+        validation_set=LI2S / "test.cfg",
+        progress=progress,
+    )
+    assert 75 <= run.iterations < 575
+    found = Loss(read_native(LI2S / "test.cfg"), 5.0, LossWeights()).data_term(Potential.read(run.potential))
+    assert run.validation_loss == pytest.approx(found, rel=1e-6)
+    assert re.fullmatch(r"loss \S+(, validation \S+)?", progress.words)
+
+
+def test_mlip_3_cannot_watch_a_validation_set(tmp_path):
+    mlp = Mlp(executable(tmp_path, "exit 0"))
+    files = {"save_to": tmp_path / "x.almtp", "log": tmp_path / "log.txt", "validation_set": LI2S / "test.cfg"}
+    with pytest.raises(UserInputError, match="cannot end a fit by a validation set, only the built-in engine can"):
+        mlp.train(LI2S / "level08.almtp", LI2S / "train.cfg", **files)
+
+
+def test_progress_is_read_from_the_log_of_mlip_3(tmp_path):
+    progress = CountingProgress()
+    mlp = Mlp(
+        executable(tmp_path, f"cp {LI2S}/level08.almtp $save; cat {LI2S}/level08.train.log; echo training complete")
+    )
+    run = mlp.train(
+        LI2S.parent / "templates" / "08.almtp",
+        LI2S / "train.cfg",
+        save_to=tmp_path / "x.almtp",
+        log=tmp_path / "log.txt",
+        settings=MlpTrainingSettings(iteration_limit=100),
+        progress=progress,
+    )
+    # It counts from 0, so that the last of 100 iterations is number 99.
+    assert (progress.total, progress.done, run.iterations) == (175, 174, 174)
+    assert progress.words == "loss 0.01464"
 
 
 def test_errors_of_predictions_are_those_of_the_report(tmp_path):

@@ -1,6 +1,8 @@
 """The console script against what MLIP-3's mlp wrote, and against misuse."""
 
+import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from interfaceflow.potentials.mtp._native import Potential, read_configurations
 from interfaceflow.potentials.mtp.commands import COMMANDS
+from interfaceflow.potentials.mtp.loss import Loss, LossWeights
 from interfaceflow.potentials.mtp.mlp_command import main
 
 LI2S = Path(__file__).parents[1] / "data" / "mtp" / "li2s"
@@ -127,6 +130,9 @@ def test_help_is_printed(words, capsys):
         ("train level08.almtp train.cfg --energy_weight=nan", "allowed is --energy_weight=<a number"),
         ("train level08.almtp train.cfg --al_mode=nhb", "nbh or cfg"),
         ("train level08.almtp train.cfg --threads=0", "from 1 to 1024"),
+        ("train new.almtp train.cfg --memory_limit=0.01", "(96 atoms, 75 coefficients): give at least 1 MB"),
+        ("train level08.almtp train.cfg --validation_set=none.cfg", "none.cfg"),
+        ("train level08.almtp train.cfg --checkpoint=nowhere/x", "no such folder"),
         ("train level08.almtp none.cfg", "none.cfg"),
         ("train none.almtp train.cfg", "none.almtp"),
         ("train level08.almtp train.cfg --save_to=nowhere/x.almtp", "no such folder"),
@@ -156,20 +162,107 @@ def test_misuse_returns_2_and_changes_nothing(folder, capsys, line, said):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_interrupted_training_leaves_the_potential_so_far(folder):
-    main(["template", "16", "new.almtp", "--species_count=2"])
-    words = [sys.executable, "-m", "interfaceflow.potentials.mtp.mlp_command", "train", "new.almtp", "train.cfg"]
-    child = subprocess.Popen([*words, "--save_to=fit.almtp"], stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    for line in child.stdout:
-        if line.startswith("BFGS iter 2:"):
-            child.terminate()
-            break
-    rest = child.stdout.read()
-    child.stdout.close()
-    assert child.wait(timeout=60) == 128 + 15
-    assert "interrupted" in rest
-    assert Potential.read("fit.almtp").initialised
+TRAIN = ["train", "new.almtp", "few.cfg", "--save_to=fit.almtp", "--iteration_limit=20", "--checkpoint_interval=0"]
+
+
+@pytest.fixture
+def fit(folder) -> bytes:
+    """What the fit gives that the tests interrupt, and its input."""
+    main(["template", "8", "new.almtp", "--species_count=2"])
+    (folder / "few.cfg").write_text(first(folder / "train.cfg", 4))
+    assert main([*TRAIN, "--save_to=whole.almtp"]) == 0
+    return Path("whole.almtp").read_bytes()
+
+
+def interrupted(words: list[str], at: str, kind: signal.Signals) -> tuple[int, str]:
+    """Start a fit, send it a signal when it prints a line, and return its status and the rest of what it printed."""
+    command = [sys.executable, "-m", "interfaceflow.potentials.mtp.mlp_command", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.startswith(at):
+                child.send_signal(kind)
+                break
+        rest = child.stdout.read()
+        return child.wait(timeout=60), rest
+
+
+@pytest.mark.parametrize(
+    ("at", "done_at_least", "kind"),
+    [
+        ("BFGS iter 23:", 22, signal.SIGKILL),
+        ("BFGS iter 60:", 59, signal.SIGTERM),
+        ("Pre-training ended", 75, signal.SIGKILL),
+    ],
+)
+def test_a_fit_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(fit, capsys, at, done_at_least, kind):
+    status, rest = interrupted(TRAIN, at, kind)
+    if kind is signal.SIGTERM:
+        assert status == 128 + 15
+        assert "the same command goes on from fit.almtp.checkpoint" in rest
+    assert Path("fit.almtp.checkpoint").exists()
+    assert not Path("fit.almtp").exists()
+    capsys.readouterr()
+    assert main(TRAIN) == 0
+    printed = capsys.readouterr().out
+    done = int(re.search(r"training goes on from fit.almtp.checkpoint: (\d+) iterations are done", printed)[1])
+    assert done >= done_at_least
+    assert printed.count("BFGS iter") <= 20 + 75 + 1 - done + 1
+    assert Path("fit.almtp").read_bytes() == fit
+    assert not Path("fit.almtp.checkpoint").exists()
+
+
+def test_an_interrupted_fit_can_be_ended_early_or_prolonged(fit, capsys):
+    interrupted(TRAIN, "Pre-training ended", signal.SIGTERM)
+    assert main([*TRAIN, "--iteration_limit=30"]) == 0
+    assert "training ended after 30 iterations" in capsys.readouterr().out
+    interrupted(TRAIN, "Pre-training ended", signal.SIGTERM)
+    assert main([*TRAIN, "--iteration_limit=0"]) == 0
+    assert "iterations: iteration limit reached" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("change", ["set", "potential", "weight", "damage"])
+def test_the_checkpoint_of_another_fit_is_not_used(fit, folder, capsys, change):
+    interrupted(TRAIN, "BFGS iter 60:", signal.SIGTERM)
+    words = TRAIN
+    match change:
+        case "set":
+            (folder / "few.cfg").write_text(first(folder / "train.cfg", 3))
+        case "potential":
+            main(["template", "6", "new.almtp", "--species_count=2"])
+        case "weight":
+            words = [*TRAIN, "--force_weight=0.02"]
+        case "damage":
+            content = Path("fit.almtp.checkpoint").read_bytes()
+            Path("fit.almtp.checkpoint").write_bytes(content[: len(content) // 2])
+    capsys.readouterr()
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    assert "goes on from" not in printed.out
+    assert "not a checkpoint" in printed.err if change == "damage" else "checkpoint of another fit" in printed.err
+    assert printed.out.count("BFGS iter") == 75 + 20 + 1
+
+
+def test_without_a_checkpoint_nothing_is_left(fit):
+    assert interrupted([*TRAIN, "--checkpoint=none"], "BFGS iter 60:", signal.SIGTERM)[0] == 128 + 15
+    assert not list(Path().glob("*checkpoint*"))
+
+
+def test_a_fit_ends_when_the_validation_loss_does_not_fall(folder, capsys):
+    main(["template", "8", "new.almtp", "--species_count=2"])
+    (folder / "few.cfg").write_text(first(folder / "train.cfg", 2))
+    words = [*TRAIN, "--validation_set=test.cfg", "--patience=10", "--iteration_limit=1000"]
+    interrupted(words, "BFGS iter 9:", signal.SIGKILL)
+    capsys.readouterr()
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    ended, lowest = map(int, re.findall(r"ended after (\d+) .* lowest after iteration (\d+)", printed)[0])
+    assert ended == lowest + 10
+    losses = {int(n): float(f) for n, f in re.findall(r"BFGS iter (\d+): f=\S+ validation=(\S+)", printed)}
+    assert losses[lowest] == min(losses.values())
+    assert f"after iteration {lowest} is kept" in printed
+    kept = Loss(read_configurations("test.cfg"), 5.0, LossWeights()).data_term(Potential.read("fit.almtp"))
+    assert kept == pytest.approx(losses[lowest], rel=1e-6)
 
 
 def test_it_starts_without_heavy_imports():

@@ -1,6 +1,7 @@
 """Training: the loss is MLIP-3's, its gradient right, and fits are better than its."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,14 +9,16 @@ import numpy as np
 import pytest
 
 from interfaceflow.core.errors import UserInputError
-from interfaceflow.potentials.mtp._native import Configuration, Potential, read_configurations
+from interfaceflow.potentials.mtp._native import Configuration, ConfigurationSet, Potential, read_configurations
 from interfaceflow.potentials.mtp.errors_report import check_errors
 from interfaceflow.potentials.mtp.levels import untrained_potential
 from interfaceflow.potentials.mtp.loss import Loss, LossWeights, radial_penalty
 from interfaceflow.potentials.mtp.minimise import Lbfgs
-from interfaceflow.potentials.mtp.training import TrainingSettings, moved_radial_coeffs, train
+from interfaceflow.potentials.mtp.starts import moved_radial_coeffs
+from interfaceflow.potentials.mtp.training import TrainingSettings, train
 
 LI2S = Path(__file__).parents[1] / "data" / "mtp" / "li2s"
+WEIGHT_LINES = [line for line in (LI2S / "level08.weights.txt").read_text().splitlines() if line.startswith("--")]
 LOSS_LINES = [line for line in (LI2S / "level08.loss.txt").read_text().splitlines() if line.startswith("--")]
 
 
@@ -33,20 +36,61 @@ def template(level: int = 8) -> Potential:
     return Potential.parse(untrained_potential(level, species_count=2).encode())
 
 
+def weights_of(options: str) -> LossWeights:
+    value = {key: float(number) for key, number in re.findall(r"--(\w+)=([\d.]+)", options)}
+    return LossWeights(
+        energy=value.get("energy_weight", 1.0),
+        force=value.get("force_weight", 0.01),
+        stress=value.get("stress_weight", 0.001),
+        size_power=int(value.get("weight_scaling", 1)),
+        force_size_power=int(value.get("weight_scaling_forces", 0)),
+        force_softening=value.get("scale_by_force", 0.0),
+        penalty=value.get("penalty_weight", 1e-6),
+    )
+
+
 @pytest.mark.parametrize("line", LOSS_LINES)
 def test_loss_is_what_mlp_prints(training_set, line):
-    value = {key: float(number) for key, number in re.findall(r"--(\w+)=([\d.]+)", line)}
-    weights = LossWeights(
-        energy=value["energy_weight"],
-        force=value["force_weight"],
-        stress=value["stress_weight"],
-        size_power=int(value["weight_scaling"]),
-        force_size_power=int(value["weight_scaling_forces"]),
-    )
     potential = Potential.read(LI2S / "level08.almtp")
-    loss = Loss(training_set, potential.max_dist, weights)
+    loss = Loss(training_set, potential.max_dist, weights_of(line))
     printed = float(line.split(":")[1])
     assert len(training_set) * loss.data_term(potential) == pytest.approx(printed, abs=6e-7, rel=2e-8)
+
+
+def printed_by_mlp(line: str) -> tuple[LossWeights, float, Potential]:
+    """Return what an option line of the oracle holds: weights, f, and the potential it is of."""
+    options, printed, coefficients = line.split(" : ")
+    potential = Potential.read(LI2S / "level08.almtp")
+    potential.coefficients = np.array(coefficients.split(), dtype=float)
+    return weights_of(options), float(printed), potential
+
+
+@pytest.mark.parametrize("line", [line for line in WEIGHT_LINES if "scale_by_force" not in line])
+def test_f_is_what_mlp_prints_for_every_weighting_option(line):
+    weights, printed, potential = printed_by_mlp(line)
+    value, _ = Loss(read_configurations(LI2S / "mixed.cfg"), 5.0, weights).value_and_gradient(potential)
+    assert value == pytest.approx(printed, rel=5e-6)
+
+
+@pytest.mark.parametrize("line", [line for line in WEIGHT_LINES if "scale_by_force" in line])
+def test_softening_is_by_the_label_where_mlp_takes_its_prediction(line):
+    weights, printed, potential = printed_by_mlp(line)
+    mixed = read_configurations(LI2S / "mixed.cfg")
+
+    def with_forces_softened_by(prediction: bool) -> float:
+        rest, _ = Loss(mixed, 5.0, replace(weights, force=0.0)).value_and_gradient(potential)
+        terms = []
+        for one in mixed:
+            predicted = ConfigurationSet.of([one], 5.0).evaluate(potential).forces
+            if one.forces is not None:
+                softening = np.sum((predicted if prediction else one.forces) ** 2, axis=1) / weights.force_softening
+                squares = np.sum((predicted - one.forces) ** 2, axis=1) / (softening + 1)
+                terms.append(weights.force * squares.sum() / len(one) ** weights.force_size_power)
+        return rest + sum(terms) / len(mixed)
+
+    assert with_forces_softened_by(prediction=True) == pytest.approx(printed, rel=5e-6)
+    ours, _ = Loss(mixed, 5.0, weights).value_and_gradient(potential)
+    assert ours == pytest.approx(with_forces_softened_by(prediction=False), rel=1e-12)
 
 
 def test_loss_of_the_trained_coefficients_is_the_last_in_the_log(training_set):
@@ -56,17 +100,6 @@ def test_loss_of_the_trained_coefficients_is_the_last_in_the_log(training_set):
     potential = Potential.read(LI2S / "level08.almtp")
     found = Loss(training_set, potential.max_dist, LossWeights()).data_term(potential)
     assert 0.98 * last < found < last
-
-
-def test_a_softened_force_weighs_less(training_set):
-    potential = Potential.read(LI2S / "level08.almtp")
-    only_forces = {"energy": 0.0, "stress": 0.0, "force": 1.0}
-    (one,) = training_set[:1]
-    softened = Loss([one], 5.0, LossWeights(**only_forces, force_softening=0.5)).data_term(potential)
-    atoms = Loss([one], 5.0, LossWeights(**only_forces)).atoms
-    difference = atoms.evaluate(potential).forces - one.forces
-    by_hand = np.sum(np.sum(difference**2, axis=1) * 0.5 / (np.sum(one.forces**2, axis=1) + 0.5))
-    assert softened == pytest.approx(by_hand, rel=1e-12)
 
 
 def test_gradient_is_the_derivative_of_the_loss(training_set):
@@ -131,6 +164,26 @@ def test_a_grown_set_needs_fewer_iterations_than_a_new_start(training_set):
     train(before, training_set[:12], settings, on_step=lambda step: warm.append(step.loss))
     reached = next(index for index, value in enumerate(warm) if value <= result.loss)
     assert reached < len(from_scratch) / 4
+
+
+def test_a_fit_that_goes_on_ends_when_little_is_gained(training_set):
+    before = train(template(), training_set[:20], TrainingSettings(iteration_limit=60)).potential
+    settings = TrainingSettings(iteration_limit=60, tolerance=0.05, tolerance_window=10)
+    losses: list[float] = []
+    result = train(before, training_set[:22], settings, on_step=lambda step: losses.append(step.loss))
+    assert result.iterations < 60
+    assert "less than 0.05 of itself in 10 iterations" in result.reason
+    assert losses[-11] - losses[-1] < 0.05 * losses[-1]
+    assert losses[-12] - losses[-2] >= 0.05 * losses[-2] or result.iterations == 10
+
+
+def test_a_validation_set_with_an_unknown_species_is_refused(training_set, held_out):
+    lithium = training_set[0].types == 0
+    one = Configuration(
+        training_set[0].types[lithium], training_set[0].positions[lithium], training_set[0].cell, energy=-1.0
+    )
+    with pytest.raises(UserInputError, match="validation set has species 1, which the training set lacks"):
+        train(template(), [one], TrainingSettings(), validation_set=held_out[:1])
 
 
 def test_a_trained_potential_goes_on_where_it_was(training_set):

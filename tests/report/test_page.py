@@ -8,6 +8,7 @@ import pytest
 from demo_flow import DemoFlow, flow_results
 
 from interfaceflow.report import build_report
+from interfaceflow.schemas.datasets import ParityDoc
 from interfaceflow.schemas.dynamics import ProductionDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
 from interfaceflow.schemas.settings import ZBLSettings
@@ -83,6 +84,19 @@ def test_files_that_are_gone_are_named_and_the_rest_still_shown(demo: DemoFlow) 
     assert "production.xyz: this file of the project is gone" in page
     assert "msd-273.npz: the content has changed" in page
     assert "Active learning" in page
+
+
+def test_held_out_errors_that_ended_the_fit_are_not_shown_as_independent(demo: DemoFlow) -> None:
+    results = demo.results()
+    assert "which the fit never saw" in build_report(results)
+    last = results.all_of(LearningRoundDoc)[-1]
+    chosen = last.potential.model_copy(update={"early_stop": True})
+    parity = results.last_of(ParityDoc)
+    assert parity is not None
+    docs = [("learning round", last.model_copy(update={"potential": chosen})), ("parity", parity)]
+    page = build_report(flow_results(docs))
+    assert "whose errors ended the fit and are therefore too small" in page
+    assert "which the fit never saw" not in page
 
 
 def test_limits_are_never_printed_as_values(demo: DemoFlow) -> None:

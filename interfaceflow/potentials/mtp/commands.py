@@ -21,8 +21,9 @@ from interfaceflow.potentials.mtp.command_files import opened_log, read_set, ref
 from interfaceflow.potentials.mtp.command_line import LOG, THREADS, Command, Values, choice, flag, integer, number, text
 from interfaceflow.potentials.mtp.errors_report import check_errors
 from interfaceflow.potentials.mtp.levels import untrained_potential
-from interfaceflow.potentials.mtp.selection import SelectionMode, select_additions
-from interfaceflow.potentials.mtp.train_command import TRAIN
+from interfaceflow.potentials.mtp.row_pool import SelectionMode
+from interfaceflow.potentials.mtp.selection import select_additions
+from interfaceflow.potentials.mtp.train_command import MEMORY_LIMIT, TRAIN
 
 SWAP_LIMIT = integer("swap_limit", 0, "largest number of rows exchanged; 0 for no limit.")
 THRESHOLD = number("threshold", 1.001, "grade from which on a candidate is taken.")
@@ -46,6 +47,7 @@ def _select_add(arguments: Sequence[str], values: Values) -> None:
         candidates,
         threshold=values[THRESHOLD],
         swap_limit=values[SWAP_LIMIT] or None,
+        memory_limit_MB=values[MEMORY_LIMIT],
         n_threads=values[THREADS],
     )
     lines = [
@@ -194,7 +196,7 @@ COMMANDS: tuple[Command, ...] = (
         "select_add",
         "select the candidates that the training set needs",
         ("POTENTIAL", "TRAIN.cfg", "CANDIDATES.cfg", "SELECTED.cfg"),
-        (SWAP_LIMIT, THRESHOLD, SELECTION_LOG, THREADS),
+        (SWAP_LIMIT, THRESHOLD, MEMORY_LIMIT, SELECTION_LOG, THREADS),
         _select_add,
     ),
     Command(

@@ -3,6 +3,7 @@
 loss = (1 / K) sum over K configurations of [ w_E dE^2 + sum over atoms w_F |dF|^2 + w_S |dS|^2 ] + penalty + ridge
 
 The penalty keeps the radial functions normalised and orthogonal, the ridge keeps the linear coefficients determined.
+Both are MLIP-3's too; for a potential whose linear coefficients were not solved for yet, the ridge is 1e-10 for all.
 At given radial coefficients the loss is quadratic in the others, which `Loss.solve_linear` therefore solves for.
 """
 
@@ -41,7 +42,9 @@ class LossWeights:
         ``weight_scaling_forces``: the same for force weights.
     force_softening
         ``scale_by_force`` s, in (eV/Å)^2: where positive, the weight of a force F is multiplied by s / (|F|^2 + s).
-        F is the label; MLIP-3 takes its own prediction there, which is not a loss one can minimise.
+        F is the label. MLIP-3 takes the force it predicts there, and leaves that out of the gradient: what it follows
+        is then the gradient of no function, and wrong forces weigh less the larger they are. With this option alone
+        does the loss differ from what ``mlp`` prints as f.
     penalty
         Of radial functions that are not orthonormal.
     """
@@ -66,8 +69,17 @@ class Loss:
         Of the potentials, in Å.
     weights
         Of the terms.
+    ridge
+        Of the linear coefficients, shape (n_linear,), from an earlier fit; None to set it at the first solution.
     n_threads
         Threads to use.
+
+    Attributes
+    ----------
+    atoms
+        The configurations with their neighbour lists.
+    ridge
+        What is in use, or None before the first solution.
 
     Raises
     ------
@@ -76,7 +88,13 @@ class Loss:
     """
 
     def __init__(
-        self, configurations: Sequence[Configuration], cutoff_radius: float, weights: LossWeights, *, n_threads: int = 1
+        self,
+        configurations: Sequence[Configuration],
+        cutoff_radius: float,
+        weights: LossWeights,
+        *,
+        ridge: FloatArray | None = None,
+        n_threads: int = 1,
     ) -> None:
         used = [configuration for configuration in configurations if len(configuration)]
         if not used:
@@ -90,7 +108,7 @@ class Loss:
                 "nothing to train on: the configurations have no labels whose weight is above zero (weights: energy "
                 f"{weights.energy:g}, force {weights.force:g}, stress {weights.stress:g})"
             )
-        self._ridge: FloatArray | None = None
+        self.ridge = ridge
 
     def data_term(self, potential: Potential) -> float:
         """Return the loss without penalty and ridge; times K it is what ``mlp calculate_loss`` prints."""
@@ -102,8 +120,7 @@ class Loss:
         penalty, penalty_gradient = radial_penalty(potential.radial_coeffs)
         n_radial = potential.n_radial_coefficients
         linear = potential.coefficients[n_radial:]
-        ridge = np.full(len(linear), _RIDGE) if self._ridge is None else self._ridge
-        gradient = gradient.copy()
+        ridge = np.full(len(linear), _RIDGE) if self.ridge is None else self.ridge
         gradient[:n_radial] += self._weights.penalty * penalty_gradient.ravel()
         gradient[n_radial:] += 2 * ridge * linear
         return value + self._weights.penalty * penalty + float(ridge @ linear**2), gradient
@@ -119,17 +136,29 @@ class Loss:
             If the equations hold numbers that are not finite.
         """
         matrix, vector, _ = self.atoms.linear_system(potential, n_threads=self._n_threads, **self._labels)
-        diagonal = np.diagonal(matrix)
         if not (np.isfinite(matrix).all() and np.isfinite(vector).all()):
             raise CalculationError("the linear equations of the fit are not finite: check labels and distances")
+        diagonal = np.diagonal(matrix)
         ridge = _RIDGE * np.maximum(diagonal, 1.0 / len(self.atoms))
-        if self._ridge is None or (np.abs(np.log(self._ridge / ridge)) > np.log(100.0)).any():
-            self._ridge = ridge
-        scale = 1.0 / np.sqrt(diagonal + self._ridge)
-        scaled = (matrix + np.diag(self._ridge)) * np.outer(scale, scale)
+        if self.ridge is None or np.abs(np.log(self.ridge / ridge)).max() > np.log(100.0):
+            self.ridge = ridge
         coefficients = potential.coefficients
-        coefficients[potential.n_radial_coefficients :] = scale * np.linalg.solve(scaled, scale * vector)
+        coefficients[potential.n_radial_coefficients :] = _solve_scaled(matrix, self.ridge, vector)
         potential.coefficients = coefficients
+
+
+def _solve_scaled(matrix: FloatArray, ridge: FloatArray, vector: FloatArray) -> FloatArray:
+    """Solve (matrix + diag(ridge)) x = vector, after a scaling that makes the diagonal one."""
+    from scipy.linalg.lapack import dposv
+
+    scale = 1.0 / np.sqrt(np.diagonal(matrix) + ridge)
+    scaled = matrix * (scale[:, None] * scale)
+    np.fill_diagonal(scaled, 1.0)
+    _, solution, failed = dposv(scaled, scale * vector)
+    if failed:
+        # Rounding has left no Cholesky factor.
+        solution = np.linalg.lstsq(scaled, scale * vector)[0]
+    return np.asarray(scale * solution, dtype=float)
 
 
 def radial_penalty(radial_coeffs: FloatArray) -> tuple[float, FloatArray]:
@@ -146,12 +175,14 @@ def radial_penalty(radial_coeffs: FloatArray) -> tuple[float, FloatArray]:
         With C_k the coefficients of radial function k over all pairs of species: the sum over k of (|C_k|^2 - 1)^2
         plus the sum over k < l of (C_k . C_l)^2; the gradient has the shape of ``radial_coeffs``.
     """
-    overlaps = np.einsum("stkb,stlb->kl", radial_coeffs, radial_coeffs)
+    functions = radial_coeffs.transpose(2, 0, 1, 3).reshape(radial_coeffs.shape[2], -1)
+    overlaps = functions @ functions.T
     norms = np.diagonal(overlaps) - 1.0
     mixed = overlaps - np.diag(np.diagonal(overlaps))
-    gradient = 2 * np.einsum("kl,stlb->stkb", mixed, radial_coeffs)
-    gradient += 4 * norms[None, None, :, None] * radial_coeffs
-    return float(np.sum(norms**2) + 0.5 * np.sum(mixed**2)), gradient
+    value = float(norms @ norms + 0.5 * np.sum(mixed**2))
+    gradient = 2 * (mixed @ functions) + 4 * norms[:, None] * functions
+    n_species, _, n_functions, n_basis = radial_coeffs.shape
+    return value, gradient.reshape(n_functions, n_species, n_species, n_basis).transpose(1, 2, 0, 3)
 
 
 def _labels(configurations: Sequence[Configuration], weights: LossWeights) -> dict[str, FloatArray]:

@@ -6,6 +6,7 @@ anything else. ``mlp`` itself also returns 0 for a misused command.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ def main(words: Sequence[str] | None = None) -> int:
         Without the program's name; None for those of the process.
     """
     given = list(sys.argv[1:] if words is None else words)
+    # Matrices here are small: threads of the linear algebra would mostly wait for one another, and --threads rules.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, _leave)
     try:
         return _run(given)

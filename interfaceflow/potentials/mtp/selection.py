@@ -9,62 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
-from interfaceflow.core.errors import DataFileError, UserInputError
-from interfaceflow.potentials.mtp._native import Configuration, ConfigurationSet, Potential, SelectionState
-from interfaceflow.potentials.mtp.maxvol import NO_ROW, THRESHOLD, FloatArray, IntArray, SelectedRows
-
-_WEIGHT_SCALING = 2
-
-
-class SelectionMode(StrEnum):
-    """What a row of the active set is; the values are those of ``--al_mode``."""
-
-    NEIGHBOURHOODS = "nbh"
-    CONFIGURATIONS = "cfg"
-
-    @classmethod
-    def of(cls, state: SelectionState) -> SelectionMode:
-        """Return the mode of a stored active set.
-
-        Raises
-        ------
-        UserInputError
-            If the set was made from force or stress equations, which only MLIP writes and nobody uses.
-        """
-        weights = (state.energy_weight, state.force_weight, state.stress_weight, state.site_energy_weight)
-        match tuple(weight != 0 for weight in weights):
-            case (False, False, False, True):
-                return cls.NEIGHBOURHOODS
-            case (True, False, False, False):
-                return cls.CONFIGURATIONS
-        raise UserInputError(
-            "the potential's active set mixes equations (weights of energy, force, stress and site energy: "
-            f"{', '.join(f'{weight:g}' for weight in weights)}); supported are 1, 0, 0, 0 (--al_mode=cfg) and "
-            "0, 0, 0, 1 (--al_mode=nbh): train the potential again"
-        )
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The rows of some configurations, and which configuration and equation each is.
-
-    Attributes
-    ----------
-    values
-        Shape (n_rows, n_coefficients).
-    configurations
-        Index of each row's configuration, shape (n_rows,).
-    equations
-        Number of each row's equation within its configuration, as the ``.almtp`` file counts, shape (n_rows,).
-    """
-
-    values: FloatArray
-    configurations: IntArray
-    equations: IntArray
+from interfaceflow.core.errors import UserInputError
+from interfaceflow.potentials.mtp._native import Configuration, Potential, SelectionState
+from interfaceflow.potentials.mtp.maxvol import NO_ROW, THRESHOLD, FloatArray, SelectedRows
+from interfaceflow.potentials.mtp.row_pool import MEMORY_LIMIT_MB, WEIGHT_SCALING, RowPool, SelectionMode
 
 
 @dataclass(frozen=True)
@@ -86,43 +37,23 @@ class Additions:
     state: SelectionState
 
 
-def _rows(potential: Potential, configurations: Sequence[Configuration], mode: SelectionMode, n_threads: int) -> _Rows:
-    """Return the rows of all configurations."""
-    sizes = np.array([len(configuration) for configuration in configurations], dtype=np.int64)
-    owners = np.arange(len(configurations), dtype=np.int64)
-    if not configurations:
-        return _Rows(np.zeros((0, potential.n_coefficients)), owners, owners)
-    atoms = ConfigurationSet.of(configurations, potential.max_dist)
-    if mode is SelectionMode.CONFIGURATIONS:
-        gradients = atoms.energy_gradients(potential, n_threads=n_threads)
-        per_atom = np.maximum(sizes, 1).astype(float) ** (_WEIGHT_SCALING / 2)
-        return _Rows(gradients / per_atom[:, None], owners, np.zeros_like(owners))
-    atom_of_configuration = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return _Rows(
-        values=atoms.site_gradients(potential, n_threads=n_threads),
-        configurations=np.repeat(owners, sizes),
-        # Behind the energy, the forces and the stress.
-        equations=1 + 3 * np.repeat(sizes, sizes) + 9 + atom_of_configuration,
-    )
-
-
 def _state(
-    selection: SelectedRows, rows: _Rows, configurations: Sequence[Configuration], mode: SelectionMode
+    selection: SelectedRows, pool: RowPool, configurations: Sequence[Configuration], mode: SelectionMode
 ) -> SelectionState:
     """Return the active set as the file holds it: only the configurations that own a row, in their order."""
     owned = selection.owners != NO_ROW
-    of_pool = np.where(owned, rows.configurations[selection.owners], NO_ROW) if len(rows.values) else selection.owners
-    kept = np.unique(of_pool[owned])
+    of_pool, equations = pool.locate(selection.owners[owned])
+    kept = np.unique(of_pool)
     links = np.full((len(selection.owners), 2), NO_ROW, dtype=np.int32)
-    links[owned, 0] = np.searchsorted(kept, of_pool[owned])
-    links[owned, 1] = rows.equations[selection.owners[owned]]
+    links[owned, 0] = np.searchsorted(kept, of_pool)
+    links[owned, 1] = equations
     by_configuration = mode is SelectionMode.CONFIGURATIONS
     return SelectionState(
         energy_weight=float(by_configuration),
         force_weight=0.0,
         stress_weight=0.0,
         site_energy_weight=float(not by_configuration),
-        weight_scaling=_WEIGHT_SCALING,
+        weight_scaling=WEIGHT_SCALING,
         matrix=selection.matrix,
         inverse=selection.inverse,
         rows=links,
@@ -130,28 +61,20 @@ def _state(
     )
 
 
-def _resume(potential: Potential, rows: _Rows, configurations: Sequence[Configuration]) -> SelectedRows:
+def _resume(potential: Potential, pool: RowPool) -> SelectedRows:
     """Return the selection stored in the potential, its rows computed anew; an empty one if it has none.
 
-    ``configurations`` start with those of the stored selection, and ``rows`` are theirs.
+    The configurations of ``pool`` start with those of the stored selection.
     """
     selection = SelectedRows.empty(potential.n_coefficients)
     stored = potential.selection
     if stored is None:
         return selection
-    first_row = np.searchsorted(rows.configurations, np.arange(len(configurations)))
-    for place, (index, equation) in enumerate(stored.rows.tolist()):
-        if index == NO_ROW:
-            selection.matrix[place] = stored.matrix[place]
-            continue
-        owner = first_row[index] + equation - rows.equations[first_row[index]]
-        if not (0 <= owner < len(rows.values) and rows.configurations[owner] == index):
-            raise DataFileError(
-                f"the potential's active set names equation {equation} of configuration {index}, which does not exist: "
-                "the file is damaged; train the potential again"
-            )
-        selection.owners[place] = owner
-        selection.matrix[place] = rows.values[owner]
+    owned = stored.rows[:, 0] != NO_ROW
+    owners = [pool.find(index, equation) for index, equation in stored.rows[owned].tolist()]
+    selection.matrix = np.array(stored.matrix)
+    selection.owners[owned] = owners
+    selection.matrix[owned] = pool.rows(np.array(owners, dtype=np.int64))
     try:
         selection.inverse = np.asarray(np.linalg.inv(selection.matrix), dtype=float)
     except np.linalg.LinAlgError:
@@ -164,6 +87,7 @@ def build_active_set(
     configurations: Sequence[Configuration],
     *,
     mode: SelectionMode = SelectionMode.NEIGHBOURHOODS,
+    memory_limit_MB: float = MEMORY_LIMIT_MB,
     n_threads: int = 1,
 ) -> SelectionState:
     """Select the rows of largest volume from a training set.
@@ -176,6 +100,8 @@ def build_active_set(
         The training set.
     mode
         What a row is.
+    memory_limit_MB
+        Memory for rows, in MB; more rows than it holds are computed anew at each pass.
     n_threads
         Threads to use for the rows.
 
@@ -184,10 +110,10 @@ def build_active_set(
     SelectionState
         No row of the training set has a grade above `maxvol.THRESHOLD` against it.
     """
-    rows = _rows(potential, configurations, mode, n_threads)
+    pool = RowPool(potential, [configurations], mode, memory_limit_MB=memory_limit_MB, n_threads=n_threads)
     selection = SelectedRows.empty(potential.n_coefficients)
-    selection.maximise(rows.values)
-    return _state(selection, rows, configurations, mode)
+    selection.maximise(pool.blocks())
+    return _state(selection, pool, configurations, mode)
 
 
 def select_additions(
@@ -198,6 +124,7 @@ def select_additions(
     mode: SelectionMode | None = None,
     threshold: float = THRESHOLD,
     swap_limit: int | None = None,
+    memory_limit_MB: float = MEMORY_LIMIT_MB,
     n_threads: int = 1,
 ) -> Additions:
     """Select the candidates that a training set needs in order to interpolate on all of them.
@@ -217,6 +144,8 @@ def select_additions(
         Grade from which on a candidate's row is taken in.
     swap_limit
         Largest number of rows exchanged for rows of candidates; None for no limit.
+    memory_limit_MB
+        Memory for rows, in MB; more rows than it holds are computed anew at each pass.
     n_threads
         Threads to use for the rows.
 
@@ -232,21 +161,22 @@ def select_additions(
         mode = SelectionMode.NEIGHBOURHOODS if stored is None else SelectionMode.of(stored)
     known = [*stored.configurations, *training_set] if stored is not None else list(training_set)
     everything = [*known, *candidates]
-    rows = _rows(potential, everything, mode, n_threads)
-    n_known_rows = int(np.searchsorted(rows.configurations, len(known)))
+    pool = RowPool(potential, [known, candidates], mode, memory_limit_MB=memory_limit_MB, n_threads=n_threads)
+    n_known = pool.n_rows(len(known))
 
-    selection = _resume(potential, rows, known)
-    selection.maximise(rows.values, n_eligible=n_known_rows)
-    row_grades = selection.grades(rows.values[n_known_rows:])
+    selection = _resume(potential, pool)
+    selection.maximise(pool.blocks(group=0))
+    survey = selection.survey(pool.blocks())
+    candidate_rows, _ = pool.locate(np.arange(n_known, pool.n_rows(), dtype=np.int64))
     candidate_grades = np.zeros(len(candidates))
-    np.maximum.at(candidate_grades, rows.configurations[n_known_rows:] - len(known), row_grades)
+    np.maximum.at(candidate_grades, candidate_rows - len(known), survey.grades[n_known:])
 
-    selection.maximise(rows.values, threshold=threshold, swap_limit=swap_limit)
-    selection.maximise(rows.values, n_eligible=n_known_rows)
-    owners = selection.owners[selection.owners != NO_ROW]
-    new = np.unique(rows.configurations[owners[owners >= n_known_rows]]) - len(known)
+    selection.maximise(pool.blocks(), threshold=threshold, swap_limit=swap_limit, survey=survey)
+    selection.maximise(pool.blocks(group=0))
+    owners = selection.owners[selection.owners >= n_known]
+    new = np.unique(pool.locate(owners)[0]) - len(known)
     return Additions(
         selected=tuple(int(index) for index in new),
         candidate_grades=candidate_grades,
-        state=_state(selection, rows, everything, mode),
+        state=_state(selection, pool, everything, mode),
     )

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from interfaceflow.potentials.mtp._native import Potential
+import numpy as np
+
+from interfaceflow.core.errors import DataFileError
+from interfaceflow.potentials.mtp._native import Configuration, Potential
 from interfaceflow.potentials.mtp.command_files import opened_log, read_set, refuse_unwritable, say, write_output
 from interfaceflow.potentials.mtp.command_line import (
     LOG,
@@ -24,34 +27,83 @@ from interfaceflow.potentials.mtp.command_line import (
 )
 from interfaceflow.potentials.mtp.errors_report import check_errors
 from interfaceflow.potentials.mtp.loss import LossWeights
-from interfaceflow.potentials.mtp.selection import SelectionMode, build_active_set
-from interfaceflow.potentials.mtp.training import PRETRAINING_ITERATIONS, TrainingSettings, TrainingStep, train
+from interfaceflow.potentials.mtp.row_pool import MEMORY_LIMIT_MB, SelectionMode, refuse_memory_limit
+from interfaceflow.potentials.mtp.selection import build_active_set
+from interfaceflow.potentials.mtp.training import (
+    PATIENCE,
+    PRETRAINING_ITERATIONS,
+    TOLERANCE_WINDOW,
+    TrainingSettings,
+    TrainingStep,
+    train,
+)
+from interfaceflow.potentials.mtp.training_state import (
+    TrainingState,
+    identity_of,
+    read_checkpoint,
+    write_checkpoint,
+)
 
-_CHECKPOINT_INTERVAL_S = 20.0
+_NO_CHECKPOINT = "none"
+_BESIDE_RESULT = "<save_to>.checkpoint"
+
+
+class _Checkpoint:
+    """The file that an interrupted fit goes on from; nowhere if ``path`` is None."""
+
+    def __init__(self, path: Path | None, identity: str, interval_s: float) -> None:
+        self.path = path
+        self._identity = identity
+        self._interval_s = interval_s
+        self._written = time.monotonic()
+
+    def read(self) -> TrainingState | None:
+        """Return the state to go on from, if there is one."""
+        if self.path is None:
+            return None
+        try:
+            return read_checkpoint(self.path, self._identity)
+        except DataFileError as problem:
+            sys.stderr.write(f"WARNING: {problem}; it is not used, and will be replaced\n")
+            return None
+
+    def keep(self, state: TrainingState, *, now: bool = False) -> None:
+        """Write a state, unless one was written a short time ago. A fit goes on where that cannot be done."""
+        if self.path is not None and (now or time.monotonic() - self._written >= self._interval_s):
+            try:
+                write_checkpoint(self.path, self._identity, state)
+            except OSError as problem:
+                sys.stderr.write(f"WARNING: {self.path}: no checkpoint written: {problem.strerror}\n")
+            self._written = time.monotonic()
+
+    def remove(self) -> None:
+        """Remove the file: the fit has ended."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
 
 
 class _TrainingReporter:
-    """Prints iterations, shows the time left on a terminal, and saves checkpoints."""
+    """Prints iterations, shows the time left on a terminal, and keeps the checkpoint."""
 
-    def __init__(self, log: TextIO | None, save_to: Path, settings: TrainingSettings) -> None:
+    def __init__(self, log: TextIO | None, checkpoint: _Checkpoint, settings: TrainingSettings) -> None:
         self._log = log
-        self._save_to = save_to
+        self._checkpoint = checkpoint
         self._settings = settings
-        self._created = self._started = self._saved = self._shown = time.monotonic()
+        self._created = self._started = self._shown = time.monotonic()
+        self._started_at = 0
         self._pretraining: bool | None = None
-        self.last: TrainingStep | None = None
+        self.last: TrainingState | None = None
 
     def __call__(self, step: TrainingStep) -> None:
         now = time.monotonic()
-        self.last = step
+        self.last = step.state
         if step.pretraining != self._pretraining:
             if self._pretraining or step.pretraining:
                 self.line("Pre-training started" if step.pretraining else "Pre-training ended")
-            self._pretraining, self._started = step.pretraining, now
-        self.line(f"BFGS iter {step.iteration}: f={step.loss:.8g}")
-        if now - self._saved >= _CHECKPOINT_INTERVAL_S:
-            self._saved = now
-            write_output(self._save_to, step.potential.serialise())
+            self._pretraining, self._started, self._started_at = step.pretraining, now, step.iteration
+        validation = "" if step.validation_loss is None else f" validation={step.validation_loss:.8g}"
+        self.line(f"BFGS iter {step.iteration}: f={step.loss:.8g}{validation}")
+        self._checkpoint.keep(step.state)
         if sys.stderr.isatty() and self._log is not sys.stderr and now - self._shown >= 1.0:
             self._shown = now
             self._show_time_left(step, now - self._started)
@@ -70,9 +122,11 @@ class _TrainingReporter:
     def _show_time_left(self, step: TrainingStep, elapsed: float) -> None:
         settings = self._settings
         total = settings.pretraining_iterations if step.pretraining else settings.iteration_limit
-        rate = step.iteration / elapsed if elapsed > 0 else 0.0
+        rate = (step.iteration - self._started_at) / elapsed if elapsed > 0 else 0.0
         left = f", at most {(total - step.iteration) / rate:.0f} s left" if rate > 0 else ""
-        sys.stderr.write(f"\r{step.iteration} of {total} iterations, {rate:.1f} per second{left}   ")
+        sys.stderr.write(
+            f"\r{step.iteration} of {total} iterations, loss {step.loss:.5g}, {rate:.1f} per second{left}   "
+        )
         sys.stderr.flush()
 
 
@@ -85,10 +139,24 @@ WEIGHT_SCALING_FORCES = integer("weight_scaling_forces", 0, "force weights over 
 SCALE_BY_FORCE = number("scale_by_force", 0.0, "above 0, larger forces weigh less: w s / (F^2 + s).")
 PENALTY_WEIGHT = number("penalty_weight", 1e-6, "weight of radial functions that are not orthonormal.")
 ITERATION_LIMIT = integer("iteration_limit", 1000, "iterations after pre-training.")
-TOLERANCE = number("tolerance", 1e-8, "end when the loss falls by less than this fraction in 50 iterations.")
+TOLERANCE = number("tolerance", 1e-8, "end when the loss falls by less than this fraction in a window of iterations.")
+TOLERANCE_ITERATIONS = integer("tolerance_window", TOLERANCE_WINDOW, "iterations in that window.", low=1)
+VALIDATION_SET = text(
+    "validation_set", "", "labelled configurations that decide when to end and which potential is kept."
+)
+PATIENCE_ITERATIONS = integer(
+    "patience", PATIENCE, "end when the validation loss has had no new minimum in so many iterations.", low=1
+)
+CHECKPOINT = text(
+    "checkpoint", _BESIDE_RESULT, "file from which the same command goes on after an interruption, or none."
+)
 SKIP_PREINIT = flag("skip_preinit", False, "skip pre-training: one random start instead of the best of several.")  # noqa: FBT003
 NO_MINDIST_UPDATE = flag("no_mindist_update", False, "keep min_dist of the potential.")  # noqa: FBT003
+MEMORY_LIMIT = number("memory_limit", MEMORY_LIMIT_MB, "memory for the rows that a selection chooses from, in MB.")
 AL_MODE = choice("al_mode", ("nbh", "cfg"), "nbh", "rows of a new active set: neighbourhoods or configurations.")
+
+
+CHECKPOINT_INTERVAL = number("checkpoint_interval", 20.0, "seconds from one checkpoint to the next.")
 
 
 def _seed(given: str) -> int:
@@ -104,12 +172,8 @@ INIT_RANDOM = Option(
 )
 
 
-def _train(arguments: Sequence[str], values: Values) -> None:
-    potential = Potential.read(arguments[0])
-    configurations = read_set(arguments[1])
-    save_to = Path(values[SAVE_TO] or arguments[0])
-    refuse_unwritable(save_to)
-    settings = TrainingSettings(
+def _settings(values: Values) -> TrainingSettings:
+    return TrainingSettings(
         weights=LossWeights(
             energy=values[ENERGY_WEIGHT],
             force=values[FORCE_WEIGHT],
@@ -121,28 +185,82 @@ def _train(arguments: Sequence[str], values: Values) -> None:
         ),
         iteration_limit=values[ITERATION_LIMIT],
         tolerance=values[TOLERANCE],
+        tolerance_window=values[TOLERANCE_ITERATIONS],
         pretraining_iterations=0 if values[SKIP_PREINIT] else PRETRAINING_ITERATIONS,
+        patience=values[PATIENCE_ITERATIONS],
         seed=values[INIT_RANDOM],
         update_min_dist=not values[NO_MINDIST_UPDATE],
         n_threads=values[THREADS],
     )
+
+
+def _checkpoint(values: Values, save_to: Path, inputs: Sequence[Path], settings: TrainingSettings) -> _Checkpoint:
+    """Return the checkpoint of a fit, known by its input and by the settings that decide its steps."""
+    given = values[CHECKPOINT]
+    if given == _NO_CHECKPOINT:
+        return _Checkpoint(None, "", 0.0)
+    path = save_to.with_name(f"{save_to.name}.checkpoint") if given == _BESIDE_RESULT else Path(given)
+    refuse_unwritable(path)
+    # What decides only when a fit ends may differ: a fit can be ended early, or prolonged.
+    words = f"{settings.weights} {settings.pretraining_iterations} {settings.seed} {settings.update_min_dist}"
+    identity = identity_of(words, *(one.read_bytes() for one in inputs))
+    return _Checkpoint(path, identity, values[CHECKPOINT_INTERVAL])
+
+
+def _n_coefficients(potential: Potential, configurations: Sequence[Configuration]) -> int:
+    """Return how many coefficients the potential will have with the species of the set."""
+    n_species = len({int(kind) for one in configurations for kind in np.unique(one.types)})
+    n_radial = n_species**2 * potential.radial_funcs_count * potential.radial_basis_size
+    return n_radial + n_species + len(potential.alpha_moment_mapping)
+
+
+def _train(arguments: Sequence[str], values: Values) -> None:
+    potential = Potential.read(arguments[0])
+    configurations = read_set(arguments[1])
+    validation_set = read_set(values[VALIDATION_SET]) if values[VALIDATION_SET] else []
+    save_to = Path(values[SAVE_TO] or arguments[0])
+    refuse_unwritable(save_to)
+    settings = _settings(values)
+    largest = max(len(one) for one in configurations)
+    refuse_memory_limit(values[MEMORY_LIMIT], largest, _n_coefficients(potential, configurations))
+    inputs = [Path(name) for name in (*arguments, values[VALIDATION_SET]) if name]
+    checkpoint = _checkpoint(values, save_to, inputs, settings)
     mode = SelectionMode(values[AL_MODE]) if potential.selection is None else SelectionMode.of(potential.selection)
+    state = checkpoint.read()
     with opened_log(values[LOG]) as log:
-        reporter = _TrainingReporter(log, save_to, settings)
+        reporter = _TrainingReporter(log, checkpoint, settings)
         reporter.line(f"{len(configurations)} configurations found in the training set")
+        if validation_set:
+            reporter.line(f"{len(validation_set)} configurations found in the validation set")
+        if state is not None:
+            made = state.iterations + state.pretraining_iterations
+            reporter.line(f"training goes on from {checkpoint.path}: {made} iterations are done")
         try:
-            result = train(potential, configurations, settings, on_step=reporter)
+            result = train(
+                potential, configurations, settings, validation_set=validation_set, state=state, on_step=reporter
+            )
         except (KeyboardInterrupt, SystemExit):
-            if reporter.last is not None:
-                write_output(save_to, reporter.last.potential.serialise())
-                say(f"interrupted; the potential so far is in {save_to}")
+            if reporter.last is not None and checkpoint.path is not None:
+                checkpoint.keep(reporter.last, now=True)
+                say(f"interrupted; the same command goes on from {checkpoint.path}")
             raise
+        # The active set takes time, too: a kill from here on loses nothing of the fit.
+        if reporter.last is not None:
+            checkpoint.keep(reporter.last, now=True)
         reporter.finish()
         reporter.line(f"training ended after {result.iterations} iterations: {result.reason}")
+        if result.best is not None:
+            reporter.line(
+                f"the potential after iteration {result.best.iteration} is kept: loss {result.loss:.8g}, "
+                f"validation loss {result.best.validation_loss:.8g}"
+            )
         trained = result.potential
         reporter.line(check_errors(trained, configurations, n_threads=settings.n_threads).text())
-    trained.selection = build_active_set(trained, configurations, mode=mode, n_threads=settings.n_threads)
+    trained.selection = build_active_set(
+        trained, configurations, mode=mode, memory_limit_MB=values[MEMORY_LIMIT], n_threads=settings.n_threads
+    )
     write_output(save_to, trained.serialise())
+    checkpoint.remove()
     say("training complete")
 
 
@@ -152,8 +270,9 @@ TRAIN = Command(
     ("POTENTIAL", "TRAIN.cfg"),
     (
         *(SAVE_TO, ENERGY_WEIGHT, FORCE_WEIGHT, STRESS_WEIGHT, WEIGHT_SCALING, WEIGHT_SCALING_FORCES),
-        *(SCALE_BY_FORCE, PENALTY_WEIGHT, ITERATION_LIMIT, TOLERANCE, INIT_RANDOM, SKIP_PREINIT),
-        *(NO_MINDIST_UPDATE, AL_MODE, LOG, THREADS),
+        *(SCALE_BY_FORCE, PENALTY_WEIGHT, ITERATION_LIMIT, TOLERANCE, TOLERANCE_ITERATIONS, VALIDATION_SET),
+        *(PATIENCE_ITERATIONS, INIT_RANDOM, SKIP_PREINIT, NO_MINDIST_UPDATE, CHECKPOINT, AL_MODE, MEMORY_LIMIT),
+        *(CHECKPOINT_INTERVAL, LOG, THREADS),
     ),
     _train,
 )
