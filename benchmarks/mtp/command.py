@@ -9,9 +9,9 @@ import platform
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import Field, asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from in_lammps import MtpStyle
 from processes import in_fresh_process
@@ -22,9 +22,9 @@ from interfaceflow.core.provenance import package_versions
 
 
 class Result(Protocol):
-    """What a command measured, a frozen dataclass of numbers and text."""
+    """What a command measured: a dataclass of numbers and text."""
 
-    __dataclass_fields__: Any
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
 
 @dataclass(frozen=True)

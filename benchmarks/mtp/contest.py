@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Protocol
 
@@ -137,8 +138,7 @@ def atom_steps_per_cpu_second(
     rates: list[list[float]] = [[] for _ in contestants]
     for _ in range(rounds):
         for contestant, n_steps, found in zip(contestants, steps, rates, strict=True):
-            taken = cpu_seconds(lambda run=contestant, n=n_steps: run.advance(n))
-            found.append(n_atoms * n_steps / taken)
+            found.append(n_atoms * n_steps / cpu_seconds(partial(contestant.advance, n_steps)))
     return [Measured.of(contestant.name, found) for contestant, found in zip(contestants, rates, strict=True)]
 
 
@@ -147,7 +147,7 @@ def _steps_in(contestant: Dynamics, seconds: float) -> int:
     n_steps = 1
     contestant.advance(1)
     while True:
-        taken = cpu_seconds(lambda: contestant.advance(n_steps))
+        taken = cpu_seconds(partial(contestant.advance, n_steps))
         if taken > 0.1 * seconds:
             return max(2, round(n_steps * seconds / taken))
         n_steps *= 2

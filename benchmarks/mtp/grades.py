@@ -14,11 +14,10 @@ import numpy as np
 from ase import Atoms
 from command import add_dynamics_options, parser_of, print_table, run_command
 from contest import Dynamics, Measured, atom_steps_per_cpu_second, check_agreement, cpu_seconds
-from in_ase import MOTEP, has_motep
 from in_lammps import OURS, LammpsDynamics, MtpStyle
-from start import SPECIES, TRAINING_SET, moving_lithium_sulfide, potential_of_level, write_potential
+from motep_peer import MOTEP, has_motep, motep_grader
+from start import SPECIES, moving_lithium_sulfide, potential_of_level, write_potential
 
-from interfaceflow.potentials.mtp._native import read_configurations
 from interfaceflow.potentials.mtp.calculator import MTPCalculator
 
 # Of grades, and of forces where one contestant computes grades and the other does not.
@@ -156,17 +155,13 @@ def _cost(level: int, atoms: Atoms, style: MtpStyle, rates: list[Measured], larg
 
 
 def _calls(level: int, potential: Path, options: argparse.Namespace) -> GradeCall:
-    from motep_peer import motep_grader
-
     atoms = moving_lithium_sulfide(tuple(options.repeats))
     calculator = MTPCalculator(potential, SPECIES)
     text = write_potential(potential_of_level(level), potential.with_suffix(".mtp"), with_active_set=False)
-    training_set = [one.to_atoms(list(SPECIES)) for one in _ase_readable_training_set()]
-    grader = motep_grader(text, training_set)
+    grader = motep_grader(text)
 
     def ours() -> None:
-        calculator.reset()
-        calculator.get_property("extrapolation_grades", atoms)
+        calculator.calculate(atoms, ["extrapolation_grades"])
 
     def theirs() -> None:
         grader.grade([atoms])

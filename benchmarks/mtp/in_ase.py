@@ -1,19 +1,12 @@
-"""Calculators of ASE, and motep's, which is the peer that a package registry has."""
+"""Calculators in the molecular dynamics of ASE."""
 
 from __future__ import annotations
-
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator
 from ase.md.verlet import VelocityVerlet
 from numpy.typing import NDArray
-from start import SPECIES
-
-MOTEP = "motep, C extension"
-_ATOMIC_NUMBERS = (3, 16)
 
 
 class AseDynamics:
@@ -48,33 +41,3 @@ class AseDynamics:
     def energy_and_forces(self) -> tuple[float, NDArray[np.float64]]:
         """Return the energy in eV and the forces in eV/Å of the start, in the order of its atoms."""
         return self._start
-
-
-def has_motep() -> bool:
-    """Return whether motep is installed; where it is not, say how to install it."""
-    if find_spec("motep") is not None:
-        return True
-    print("motep is not installed, so it is not in the tables: pip install -e '.[benchmark]' installs it", flush=True)
-    return False
-
-
-def motep_calculator(text_potential: Path) -> Calculator:
-    """Return motep's calculator on its C extension.
-
-    Parameters
-    ----------
-    text_potential
-        A potential without active set, the only kind that motep reads.
-    """
-    from motep.calculator import MTP
-
-    return MTP(motep_potential(text_potential), engine="cext", mode="run")
-
-
-def motep_potential(text_potential: Path) -> object:
-    """Return motep's own object of a potential."""
-    from motep.io.mlip.mtp import read_mtp
-
-    potential = read_mtp(str(text_potential))
-    potential.species = list(_ATOMIC_NUMBERS[: len(SPECIES)])
-    return potential

@@ -14,8 +14,9 @@ from tempfile import TemporaryDirectory
 
 from command import add_dynamics_options, parser_of, print_table, run_command
 from contest import Agreement, Dynamics, Measured, atom_steps_per_cpu_second, check_agreement
-from in_ase import MOTEP, AseDynamics, has_motep, motep_calculator
+from in_ase import AseDynamics
 from in_lammps import OURS, OURS_MIXED, LammpsDynamics, MtpStyle, nve_script, write_start
+from motep_peer import MOTEP, has_motep, motep_calculator
 from processes import in_fresh_process, peak_resident_bytes
 from start import SPECIES, moving_lithium_sulfide, potential_of_level, write_potential
 

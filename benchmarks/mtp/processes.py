@@ -40,15 +40,16 @@ def in_fresh_process(
         return pool.submit(function, *args, **kwargs).result()
 
 
-def peak_resident_bytes() -> int:
-    """Return the largest resident memory that this process has had.
+def peak_resident_bytes(pid: int | None = None) -> int:
+    """Return the largest resident memory that a process has had; None for this one.
 
     ``getrusage`` will not do: there a child begins with its parent's peak.
     """
-    for line in Path("/proc/self/status").read_text().splitlines():
+    status = Path("/proc") / ("self" if pid is None else str(pid)) / "status"
+    for line in status.read_text().splitlines():
         if line.startswith("VmHWM:"):
             return 1024 * int(line.split()[1])
-    raise RuntimeError("/proc/self/status has no VmHWM: memory can be measured on Linux only")
+    raise RuntimeError(f"{status} has no VmHWM: memory can be measured on Linux only")
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def lithium_sulfide(repeats: tuple[int, int, int], *, rattle_A: float = 0.0, see
         Of the displacements.
     """
     cell = [LATTICE_CONSTANT_A] * 3 + [90] * 3
-    atoms = crystal(list(SPECIES), [(0.25,) * 3, (0, 0, 0)], spacegroup=225, cellpar=cell).repeat(repeats)
+    atoms: Atoms = crystal(list(SPECIES), [(0.25,) * 3, (0, 0, 0)], spacegroup=225, cellpar=cell).repeat(repeats)
     if rattle_A > 0:
         atoms.rattle(rattle_A, seed=seed)
     return atoms
@@ -58,6 +58,12 @@ def rattled_candidates(n_candidates: int, *, first_seed: int) -> list[Configurat
         types = np.array([SPECIES.index(symbol) for symbol in atoms.symbols], np.int32)
         found.append(Configuration(types, atoms.positions, atoms.cell.array))
     return found
+
+
+def atoms_of(configuration: Configuration) -> Atoms:
+    """Return a periodic configuration as ASE's atoms, without labels."""
+    symbols = [SPECIES[kind] for kind in configuration.types]
+    return Atoms(symbols, positions=configuration.positions, cell=configuration.cell, pbc=True)
 
 
 def potential_of_level(level: int) -> Potential:
