@@ -20,10 +20,11 @@ from motep_peer import MOTEP, has_motep, motep_loss_and_gradient
 from processes import in_fresh_process, peak_resident_bytes
 from start import (
     RECORDED_TRAINING_LOG,
-    SPECIES,
+    TRAINED_LEVEL,
     TRAINING_SET,
     potential_of_level,
-    template_path,
+    untrained_content,
+    untrained_potential,
     write_potential,
 )
 
@@ -32,7 +33,6 @@ from interfaceflow.potentials.mtp.loss import Loss, LossWeights
 from interfaceflow.potentials.mtp.training import TrainingSettings, TrainingStep, train
 
 OURS = "interfaceflow"
-_RECORDED_LEVEL = 8
 _RECORDED = "MLIP-3, from the test data"
 # Of losses that two engines compute for the same potential, relative.
 _LOSS_TOLERANCE = 1e-6
@@ -161,7 +161,7 @@ def measure(options: argparse.Namespace) -> Result:
             if options.mlp is not None:
                 race, peer = _race_with_mlp(level, training_set, Path(folder), options)
                 races.append(race)
-            elif level == _RECORDED_LEVEL:
+            elif level == TRAINED_LEVEL:
                 races.append(_race_with_record(training_set, options))
             if with_motep:
                 evaluations.append(_evaluations(level, training_set, Path(folder), options))
@@ -169,20 +169,11 @@ def measure(options: argparse.Namespace) -> Result:
     return Result(races, evaluations, trainings)
 
 
-def _untrained(level: int) -> Potential:
-    return Potential.parse(_untrained_content(level))
-
-
-def _untrained_content(level: int) -> bytes:
-    one_species = b"species_count = 1"
-    return template_path(level).read_bytes().replace(one_species, b"species_count = %d" % len(SPECIES))
-
-
 def _race_with_mlp(
     level: int, training_set: Sequence[Configuration], folder: Path, options: argparse.Namespace
 ) -> tuple[TimeToLoss, MlpTraining]:
     template, trained = folder / f"untrained{level:02d}.almtp", folder / f"trained{level:02d}.almtp"
-    template.write_bytes(_untrained_content(level))
+    template.write_bytes(untrained_content(level))
     peer = mlp_train(options.mlp, template, TRAINING_SET, trained, iteration_limit=options.iterations)
     race = _race(level, training_set, Potential.read(trained), MLIP, peer.cpu_s, peer.n_iterations, options.rounds)
     return race, peer
@@ -190,8 +181,8 @@ def _race_with_mlp(
 
 def _race_with_record(training_set: Sequence[Configuration], options: argparse.Namespace) -> TimeToLoss:
     n_iterations = RECORDED_TRAINING_LOG.read_text().count("BFGS iter")
-    trained = potential_of_level(_RECORDED_LEVEL)
-    return _race(_RECORDED_LEVEL, training_set, trained, _RECORDED, None, n_iterations, options.rounds)
+    trained = potential_of_level(TRAINED_LEVEL)
+    return _race(TRAINED_LEVEL, training_set, trained, _RECORDED, None, n_iterations, options.rounds)
 
 
 def _race(
@@ -204,7 +195,7 @@ def _race(
     rounds: int,
 ) -> TimeToLoss:
     target = Loss(training_set, trained.max_dist, LossWeights()).data_term(trained)
-    template = _untrained(level)
+    template = untrained_potential(level)
     iterations: list[int] = []
 
     def until_reached(seed: int) -> None:
@@ -294,7 +285,7 @@ def _evaluations(
 def _full_training(
     level: int, training_set: Sequence[Configuration], peer: MlpTraining | None, options: argparse.Namespace
 ) -> FullTraining:
-    template = _untrained(level)
+    template = untrained_potential(level)
 
     def run(n_threads: int) -> None:
         train(template, training_set, _whole(options.iterations, n_threads))
@@ -338,7 +329,7 @@ def _whole(iterations: int, n_threads: int) -> TrainingSettings:
 def _peak_of_training(level: int, iterations: int) -> tuple[float, int, int, int]:
     """Return loss, iterations with pre-training, and the largest resident memory before training and after it."""
     training_set = read_configurations(TRAINING_SET)
-    template = _untrained(level)
+    template = untrained_potential(level)
     before = peak_resident_bytes()
     settings = _whole(iterations, 1)
     result = train(template, training_set, settings)
