@@ -179,7 +179,10 @@ class PotentialSettings(Settings):
         "held-out errors in the report then judge a potential that was chosen by them, and are too small",
     )
     memory_limit_MB: float = quantity(
-        "MB", "Memory for the rows that the built-in engine's selections choose from", default=2000.0, ge=50
+        "MB",
+        "Memory of the built-in engine for neighbour lists, and for the rows of selections",
+        default=2000.0,
+        ge=50,
     )
     mlp: str | None = Field(
         default=None, description="Path of a site's MLIP-3 binary; the built-in engine where it is not given"

@@ -148,6 +148,22 @@ def test_linear_system_is_the_same_loss(file):
     assert 2 * (matrix @ linear - vector) == pytest.approx(slope, rel=1e-7, abs=1e-7 * np.abs(slope).max())
 
 
+@pytest.mark.parametrize("limit_MB", [0.0, 0.7])
+def test_neighbours_that_do_not_fit_into_memory_are_found_again(limit_MB):
+    potential = native.Potential.read(DATA / "level08.almtp")
+    configurations = first_configurations(12)
+    whole = native.ConfigurationSet.of(configurations, potential.max_dist)
+    bounded = native.ConfigurationSet.of(configurations, potential.max_dist, memory_limit_MB=limit_MB)
+    targets = noisy_targets(configurations, whole, np.random.default_rng(3))
+    loss, gradient = whole.loss_and_gradient(potential, **targets)
+    assert whole.loss(potential, **targets) == loss
+    for n_threads in (1, 2):
+        found = bounded.loss_and_gradient(potential, **targets, n_threads=n_threads)
+        assert (found[0], found[1].tolist()) == (loss, gradient.tolist())
+        assert np.array_equal(bounded.site_grades(potential, n_threads=n_threads), whole.site_grades(potential))
+    assert np.array_equal(bounded.linear_system(potential, **targets)[0], whole.linear_system(potential, **targets)[0])
+
+
 def test_energy_gradients_are_sums_of_site_gradients_and_finite_differences_of_the_energy():
     potential = native.Potential.read(DATA / "level08.almtp")
     configuration_set = native.ConfigurationSet.of(first_configurations(2), potential.max_dist)

@@ -329,6 +329,8 @@ class ConfigurationSet:
         self,
         configurations: Sequence[tuple[NDArray[np.integer], FloatArray, FloatArray, Sequence[bool]]],
         cutoff: float,
+        *,
+        memory_limit_MB: float = 1e9,
     ) -> None:
         """Build the neighbour lists.
 
@@ -339,6 +341,8 @@ class ConfigurationSet:
             of the three directions is periodic.
         cutoff
             In Å; a potential of a longer ``max_dist`` is refused later.
+        memory_limit_MB
+            For packed neighbour lists, about a kilobyte an atom. Those that do not fit are found anew at every use.
 
         Raises
         ------
@@ -348,7 +352,7 @@ class ConfigurationSet:
         """
 
     @staticmethod
-    def of(configurations: Sequence[Configuration], cutoff: float) -> ConfigurationSet:
+    def of(configurations: Sequence[Configuration], cutoff: float, *, memory_limit_MB: float = 1e9) -> ConfigurationSet:
         """Build the set from configurations of a ``.cfg`` file."""
 
     def __len__(self) -> int: ...
@@ -379,6 +383,20 @@ class ConfigurationSet:
             If a type is none of the potential's species, the potential's cutoff is longer than the set's, or it has no
             coefficients yet. (The same for every method below.)
         """
+
+    def loss(
+        self,
+        potential: Potential,
+        *,
+        energies: FloatArray,
+        forces: FloatArray,
+        plus_stresses: FloatArray,
+        energy_weights: FloatArray,
+        force_weights: FloatArray,
+        stress_weights: FloatArray,
+        n_threads: int = 1,
+    ) -> float:
+        """Return the weighted sum of squared errors that `loss_and_gradient` describes, at a third of its cost."""
 
     def loss_and_gradient(
         self,

@@ -21,6 +21,8 @@ from interfaceflow.potentials.mtp._native import Configuration, ConfigurationSet
 FloatArray = NDArray[np.float64]
 
 _RIDGE = 1e-10
+MEMORY_LIMIT_MB = 2000.0
+"""Of a fit's neighbour lists, and of the rows that a selection chooses from."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Loss:
         Of the terms.
     ridge
         Of the linear coefficients, shape (n_linear,), from an earlier fit; None to set it at the first solution.
+    memory_limit_MB
+        For packed neighbour lists, about a kilobyte an atom; those that do not fit are found anew at every use.
     n_threads
         Threads to use.
 
@@ -94,12 +98,13 @@ class Loss:
         weights: LossWeights,
         *,
         ridge: FloatArray | None = None,
+        memory_limit_MB: float = MEMORY_LIMIT_MB,
         n_threads: int = 1,
     ) -> None:
         used = [configuration for configuration in configurations if len(configuration)]
         if not used:
             raise UserInputError("the training set is empty: there is nothing to train on")
-        self.atoms = ConfigurationSet.of(used, cutoff_radius)
+        self.atoms = ConfigurationSet.of(used, cutoff_radius, memory_limit_MB=memory_limit_MB)
         self._weights = weights
         self._n_threads = n_threads
         self._labels = _labels(used, weights)
@@ -112,7 +117,7 @@ class Loss:
 
     def data_term(self, potential: Potential) -> float:
         """Return the loss without penalty and ridge; times K it is what ``mlp calculate_loss`` prints."""
-        return self.atoms.loss_and_gradient(potential, n_threads=self._n_threads, **self._labels)[0]
+        return self.atoms.loss(potential, n_threads=self._n_threads, **self._labels)
 
     def value_and_gradient(self, potential: Potential) -> tuple[float, FloatArray]:
         """Return the loss and its derivative with respect to all coefficients, shape (n_coefficients,)."""

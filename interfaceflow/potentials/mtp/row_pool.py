@@ -12,8 +12,6 @@ from interfaceflow.core.errors import DataFileError, UserInputError
 from interfaceflow.potentials.mtp._native import Configuration, ConfigurationSet, Potential, SelectionState
 from interfaceflow.potentials.mtp.maxvol import FloatArray, IntArray
 
-MEMORY_LIMIT_MB = 2000.0
-"""Memory for rows, where nothing else is asked for."""
 WEIGHT_SCALING = 2
 """A configuration's row is divided by n_atoms to half this power."""
 

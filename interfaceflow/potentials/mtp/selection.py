@@ -14,8 +14,9 @@ import numpy as np
 
 from interfaceflow.core.errors import UserInputError
 from interfaceflow.potentials.mtp._native import Configuration, Potential, SelectionState
+from interfaceflow.potentials.mtp.loss import MEMORY_LIMIT_MB
 from interfaceflow.potentials.mtp.maxvol import NO_ROW, THRESHOLD, FloatArray, SelectedRows
-from interfaceflow.potentials.mtp.row_pool import MEMORY_LIMIT_MB, WEIGHT_SCALING, RowPool, SelectionMode
+from interfaceflow.potentials.mtp.row_pool import WEIGHT_SCALING, RowPool, SelectionMode
 
 
 @dataclass(frozen=True)

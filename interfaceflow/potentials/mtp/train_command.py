@@ -26,8 +26,8 @@ from interfaceflow.potentials.mtp.command_line import (
     text,
 )
 from interfaceflow.potentials.mtp.errors_report import check_errors
-from interfaceflow.potentials.mtp.loss import LossWeights
-from interfaceflow.potentials.mtp.row_pool import MEMORY_LIMIT_MB, SelectionMode, refuse_memory_limit
+from interfaceflow.potentials.mtp.loss import MEMORY_LIMIT_MB, LossWeights
+from interfaceflow.potentials.mtp.row_pool import SelectionMode, refuse_memory_limit
 from interfaceflow.potentials.mtp.selection import build_active_set
 from interfaceflow.potentials.mtp.training import (
     PATIENCE,
@@ -152,7 +152,11 @@ CHECKPOINT = text(
 )
 SKIP_PREINIT = flag("skip_preinit", False, "skip pre-training: one random start instead of the best of several.")  # noqa: FBT003
 NO_MINDIST_UPDATE = flag("no_mindist_update", False, "keep min_dist of the potential.")  # noqa: FBT003
-MEMORY_LIMIT = number("memory_limit", MEMORY_LIMIT_MB, "memory for the rows that a selection chooses from, in MB.")
+MEMORY_LIMIT = number(
+    "memory_limit",
+    MEMORY_LIMIT_MB,
+    "memory for neighbour lists, and for the rows of a selection, in MB.",
+)
 AL_MODE = choice("al_mode", ("nbh", "cfg"), "nbh", "rows of a new active set: neighbourhoods or configurations.")
 
 
@@ -190,6 +194,7 @@ def _settings(values: Values) -> TrainingSettings:
         patience=values[PATIENCE_ITERATIONS],
         seed=values[INIT_RANDOM],
         update_min_dist=not values[NO_MINDIST_UPDATE],
+        memory_limit_MB=values[MEMORY_LIMIT],
         n_threads=values[THREADS],
     )
 

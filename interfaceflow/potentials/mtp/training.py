@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from interfaceflow.core.errors import CalculationError, UserInputError
 from interfaceflow.potentials.mtp._native import Configuration, Potential
-from interfaceflow.potentials.mtp.loss import Loss, LossWeights
+from interfaceflow.potentials.mtp.loss import MEMORY_LIMIT_MB, Loss, LossWeights
 from interfaceflow.potentials.mtp.minimise import Lbfgs, LbfgsState
 from interfaceflow.potentials.mtp.starts import continued_start, random_start
 from interfaceflow.potentials.mtp.training_state import BestValidation, Stage, TrainingState
@@ -61,6 +61,8 @@ class TrainingSettings:
         Of the random starts.
     update_min_dist
         Whether the radial basis is moved to the smallest distance of the training set.
+    memory_limit_MB
+        For neighbour lists, about a kilobyte an atom; those that do not fit are found anew in every iteration.
     n_threads
         Threads to use; results do not depend on it.
     """
@@ -74,6 +76,7 @@ class TrainingSettings:
     patience: int = PATIENCE
     seed: int = 0
     update_min_dist: bool = True
+    memory_limit_MB: float = MEMORY_LIMIT_MB
     n_threads: int = 1
 
 
@@ -222,7 +225,12 @@ class _Fit:
         self._settings = settings
         self._report = on_step or (lambda step: None)
         self._loss = Loss(
-            configurations, potential.max_dist, settings.weights, ridge=state.ridge, n_threads=settings.n_threads
+            configurations,
+            potential.max_dist,
+            settings.weights,
+            ridge=state.ridge,
+            memory_limit_MB=settings.memory_limit_MB,
+            n_threads=settings.n_threads,
         )
         species, distances = self._loss.atoms.minimum_distances()
         self._validation_loss = _loss_to_watch(validation_set, species, potential, settings)
@@ -363,7 +371,13 @@ def _loss_to_watch(
     """Return the loss on the validation set, None where there is none."""
     if not validation_set:
         return None
-    loss = Loss(validation_set, potential.max_dist, settings.weights, n_threads=settings.n_threads)
+    loss = Loss(
+        validation_set,
+        potential.max_dist,
+        settings.weights,
+        memory_limit_MB=settings.memory_limit_MB,
+        n_threads=settings.n_threads,
+    )
     unknown = sorted(set(loss.atoms.types.tolist()) - set(species))
     if unknown:
         raise UserInputError(

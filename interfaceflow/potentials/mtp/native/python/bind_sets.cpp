@@ -9,7 +9,14 @@ py::ssize_t signed_size(std::size_t n) { return static_cast<py::ssize_t>(n); }
 
 using Entry = std::tuple<InIntegers, InArray, InArray, std::array<bool, 3>>;
 
-ConfigurationSet make(const std::vector<Entry>& entries, double cutoff) {
+std::size_t bytes_of(double megabytes) {
+  if (!(megabytes >= 0.0 && megabytes < 1e12))
+    throw InputError("memory_limit_MB is " + std::to_string(megabytes) + ", allowed are numbers from 0 up");
+  return static_cast<std::size_t>(megabytes * 1e6);
+}
+
+ConfigurationSet make(const std::vector<Entry>& entries, double cutoff, double memory_limit_MB) {
+  const std::size_t memory_limit = bytes_of(memory_limit_MB);
   std::vector<Structure> structures;
   for (const auto& [types, positions, cell, periodic] : entries) {
     const std::string where = "configuration " + std::to_string(structures.size()) + ": ";
@@ -22,10 +29,11 @@ ConfigurationSet make(const std::vector<Entry>& entries, double cutoff) {
     structures.push_back(std::move(s));
   }
   const py::gil_scoped_release release;
-  return ConfigurationSet(structures, cutoff);
+  return ConfigurationSet(std::move(structures), cutoff, memory_limit);
 }
 
-ConfigurationSet make_of(const std::vector<Configuration>& configurations, double cutoff) {
+ConfigurationSet make_of(const std::vector<Configuration>& configurations, double cutoff, double memory_limit_MB) {
+  const std::size_t memory_limit = bytes_of(memory_limit_MB);
   std::vector<Structure> structures;
   for (const Configuration& c : configurations) {
     Structure s{c.types, c.positions, c.cell, {}};
@@ -33,7 +41,7 @@ ConfigurationSet make_of(const std::vector<Configuration>& configurations, doubl
     structures.push_back(std::move(s));
   }
   const py::gil_scoped_release release;
-  return ConfigurationSet(structures, cutoff);
+  return ConfigurationSet(std::move(structures), cutoff, memory_limit);
 }
 
 Targets targets_of(const ConfigurationSet& set, const InArray& energies, const InArray& forces, const InArray& plus_stresses,
@@ -85,8 +93,9 @@ void bind_evaluation(py::module_& module) {
 void bind_sets(py::module_& module) {
   bind_evaluation(module);
   py::class_<ConfigurationSet> type(module, "ConfigurationSet");
-  type.def(py::init(&make), py::arg("configurations"), py::arg("cutoff"));
-  type.def_static("of", &make_of, py::arg("configurations"), py::arg("cutoff"));
+  type.def(py::init(&make), py::arg("configurations"), py::arg("cutoff"), py::kw_only(), py::arg("memory_limit_MB") = 1e9);
+  type.def_static("of", &make_of, py::arg("configurations"), py::arg("cutoff"), py::kw_only(),
+                  py::arg("memory_limit_MB") = 1e9);
   type.def("__len__", &ConfigurationSet::n_configurations);
   type.def_property_readonly("n_atoms", &ConfigurationSet::n_atoms);
   type.def_property_readonly("cutoff", &ConfigurationSet::cutoff);
@@ -108,6 +117,18 @@ void bind_sets(py::module_& module) {
         return set.evaluate(potential, n_threads);
       },
       py::arg("potential"), py::kw_only(), py::arg("n_threads") = 1);
+  type.def(
+      "loss",
+      [](const ConfigurationSet& set, const Potential& potential, const InArray& energies, const InArray& forces,
+         const InArray& plus_stresses, const InArray& energy_weights, const InArray& force_weights,
+         const InArray& stress_weights, int n_threads) {
+        const Targets targets =
+            targets_of(set, energies, forces, plus_stresses, energy_weights, force_weights, stress_weights);
+        const py::gil_scoped_release release;
+        return set.loss(potential, targets, n_threads);
+      },
+      py::arg("potential"), py::kw_only(), py::arg("energies"), py::arg("forces"), py::arg("plus_stresses"),
+      py::arg("energy_weights"), py::arg("force_weights"), py::arg("stress_weights"), py::arg("n_threads") = 1);
   type.def(
       "loss_and_gradient",
       [](const ConfigurationSet& set, const Potential& potential, const InArray& energies, const InArray& forces,

@@ -29,47 +29,39 @@ bool by_configuration(const Selection& s) {
 
 }  // namespace
 
-std::vector<double> ConfigurationSet::site_gradients(const Potential& potential, int n_threads) const {
+template <class Visit>
+void ConfigurationSet::for_rows(const Potential& potential, int n_threads, const Visit& visit) const {
   const Prepared prepared(*this, potential);
-  const std::size_t lanes = static_cast<std::size_t>(lanes_), nobody = n_atoms(), n = potential.n_coefficients();
-  std::vector<double> out(n_atoms() * n, 0.0);
-  for_blocks(prepared, n_threads, [&](const Block& block, std::size_t, Worker& worker) {
-    for (std::size_t g = block.first_group; g < block.last_group; ++g) {
-      const Group& group = groups_[g];
-      const Batch batch = batch_of(group, prepared);
-      kernel().energy(prepared.model.view(), batch, worker.scratch, worker.energies, nullptr, nullptr,
-                      worker.rows);
+  const std::size_t lanes = static_cast<std::size_t>(lanes_);
+  for_blocks(prepared, n_threads, [&](const Block&, std::size_t, Worker& worker) {
+    for (const Group& group : worker.packed->groups) {
+      const Batch batch = batch_of(*worker.packed, group, prepared);
+      kernel().energy(prepared.model.view(), batch, worker.scratch, worker.energies, nullptr, nullptr, worker.rows);
       const std::vector<int> own = prepared.model.coefficients_of(batch.central);
       for (std::size_t lane = 0; lane < lanes; ++lane) {
-        const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
-        if (atom == nobody) continue;
-        for (std::size_t row = 0; row < own.size(); ++row)
-          out[atom * n + static_cast<std::size_t>(own[row])] = worker.rows[row * lanes + lane];
+        const int atom = worker.packed->atom_of_lane[group.first_lane + lane];
+        if (atom >= 0) visit(static_cast<std::size_t>(atom), own, worker.rows, lane);
       }
     }
+  });
+}
+
+std::vector<double> ConfigurationSet::site_gradients(const Potential& potential, int n_threads) const {
+  const std::size_t lanes = static_cast<std::size_t>(lanes_), n = potential.n_coefficients();
+  std::vector<double> out(n_atoms() * n, 0.0);
+  for_rows(potential, n_threads, [&](std::size_t atom, const std::vector<int>& own, const double* rows, std::size_t lane) {
+    for (std::size_t row = 0; row < own.size(); ++row)
+      out[atom * n + static_cast<std::size_t>(own[row])] = rows[row * lanes + lane];
   });
   return out;
 }
 
 std::vector<double> ConfigurationSet::energy_gradients(const Potential& potential, int n_threads) const {
-  const Prepared prepared(*this, potential);
-  const std::size_t lanes = static_cast<std::size_t>(lanes_), nobody = n_atoms(), n = potential.n_coefficients();
+  const std::size_t lanes = static_cast<std::size_t>(lanes_), n = potential.n_coefficients();
   std::vector<double> out(n_configurations() * n, 0.0);
-  for_blocks(prepared, n_threads, [&](const Block& block, std::size_t, Worker& worker) {
-    for (std::size_t g = block.first_group; g < block.last_group; ++g) {
-      const Group& group = groups_[g];
-      const Batch batch = batch_of(group, prepared);
-      kernel().energy(prepared.model.view(), batch, worker.scratch, worker.energies, nullptr, nullptr,
-                      worker.rows);
-      const std::vector<int> own = prepared.model.coefficients_of(batch.central);
-      for (std::size_t lane = 0; lane < lanes; ++lane) {
-        const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
-        if (atom == nobody) continue;
-        double* sums = out.data() + static_cast<std::size_t>(configuration_of_atom_[atom]) * n;
-        for (std::size_t row = 0; row < own.size(); ++row)
-          sums[own[row]] += worker.rows[row * lanes + lane];
-      }
-    }
+  for_rows(potential, n_threads, [&](std::size_t atom, const std::vector<int>& own, const double* rows, std::size_t lane) {
+    double* sums = out.data() + static_cast<std::size_t>(configuration_of_atom_[atom]) * n;
+    for (std::size_t row = 0; row < own.size(); ++row) sums[own[row]] += rows[row * lanes + lane];
   });
   return out;
 }
@@ -80,27 +72,30 @@ std::vector<double> ConfigurationSet::site_grades(const Potential& potential, in
     throw InputError("the potential's active set is one of configurations; grades of neighbourhoods need one made with "
                      "--al_mode=nbh");
   const Prepared prepared(*this, potential);
-  const std::size_t lanes = static_cast<std::size_t>(lanes_), nobody = n_atoms(), n_rows = prepared.model.n_rows();
+  const std::size_t lanes = static_cast<std::size_t>(lanes_), n_rows = prepared.model.n_rows();
   const std::vector<GradeTable> tables = grade_tables(prepared.model, selection);
   std::vector<double> out(n_atoms(), 0.0);
-  for_blocks(prepared, n_threads, [&](const Block& block, std::size_t, Worker& worker) {
-    for (std::size_t g = block.first_group; g < block.last_group;) {
+  for_blocks(prepared, n_threads, [&](const Block&, std::size_t, Worker& worker) {
+    const PackedBlock& packed = *worker.packed;
+    const std::vector<Group>& groups = packed.groups;
+    for (std::size_t g = 0; g < groups.size();) {
       // Groups of one species together, so that the active set is read once for all of them.
-      const int type = groups_[g].type;
+      const int type = groups[g].type;
       std::size_t end = g;
-      while (end < block.last_group && groups_[end].type == type && end - g < Worker::groups_at_once) ++end;
+      while (end < groups.size() && groups[end].type == type && end - g < Worker::groups_at_once) ++end;
       double* rows = worker.many_rows.get(Worker::groups_at_once * n_rows * lanes);
       double* grades = worker.many_grades.get(Worker::groups_at_once * lanes);
       for (std::size_t k = g; k < end; ++k)
-        kernel().energy(prepared.model.view(), batch_of(groups_[k], prepared), worker.scratch, worker.energies, nullptr,
-                        nullptr, rows + (k - g) * n_rows * lanes);
+        kernel().energy(prepared.model.view(), batch_of(packed, groups[k], prepared), worker.scratch, worker.energies,
+                        nullptr, nullptr, rows + (k - g) * n_rows * lanes);
       const GradeView& table = tables[static_cast<std::size_t>(prepared.species[static_cast<std::size_t>(type)])].view();
       double* scratch = worker.grade_scratch.get(static_cast<std::size_t>(kernel().grade_scratch_size(table)) / sizeof(double));
       kernel().grades(table, static_cast<int>(end - g), scratch, rows, grades);
       for (std::size_t k = g; k < end; ++k)
         for (std::size_t lane = 0; lane < lanes; ++lane) {
-          const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[groups_[k].first_lane + lane]);
-          if (atom != nobody) out[atom] = std::fabs(selection.site_energy_weight) * grades[(k - g) * lanes + lane];
+          const int atom = packed.atom_of_lane[groups[k].first_lane + lane];
+          if (atom >= 0)
+            out[static_cast<std::size_t>(atom)] = std::fabs(selection.site_energy_weight) * grades[(k - g) * lanes + lane];
         }
       g = end;
     }
@@ -136,7 +131,7 @@ std::vector<double> ConfigurationSet::configuration_grades(const Potential& pote
 
 void ConfigurationSet::block_linear_system(const Prepared& prepared, const Targets& t, const Block& block,
                                            Worker& worker, LinearSystem& out) const {
-  const std::size_t lanes = static_cast<std::size_t>(lanes_), nobody = n_atoms();
+  const std::size_t lanes = static_cast<std::size_t>(lanes_);
   const std::size_t n_species = static_cast<std::size_t>(prepared.model.view().n_species);
   const std::size_t n_scalars = prepared.model.n_scalars(), n = n_species + n_scalars;
   const std::size_t first_atom = offsets_[block.first_configuration], last_atom = offsets_[block.last_configuration];
@@ -165,17 +160,17 @@ void ConfigurationSet::block_linear_system(const Prepared& prepared, const Targe
   double* values = worker.basis_values.get(n_scalars * lanes);
   double* sums = worker.basis_sums.get(9 * n_scalars * lanes);
   std::vector<int> neighbour;
-  for (std::size_t g = block.first_group; g < block.last_group; ++g) {
-    const Group& group = groups_[g];
-    const Batch batch = batch_of(group, prepared);
-    const auto own = neighbour_.begin() + static_cast<std::ptrdiff_t>(group.first_slot * lanes);
+  const PackedBlock& packed = *worker.packed;
+  for (const Group& group : packed.groups) {
+    const Batch batch = batch_of(packed, group, prepared);
+    const auto own = packed.neighbour.begin() + static_cast<std::ptrdiff_t>(group.first_slot * lanes);
     neighbour.assign(own, own + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(group.n_slots) * lanes));
     for (int& atom : neighbour) atom -= static_cast<int>(first_atom);
     kernel().basis(prepared.model.view(), batch, worker.scratch, neighbour.data(), values, sums, design + n_species,
                    static_cast<long>(stride));
     for (std::size_t lane = 0; lane < lanes; ++lane) {
-      const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
-      if (atom == nobody) continue;
+      if (packed.atom_of_lane[group.first_lane + lane] < 0) continue;
+      const std::size_t atom = static_cast<std::size_t>(packed.atom_of_lane[group.first_lane + lane]);
       const std::size_t local = static_cast<std::size_t>(configuration_of_atom_[atom]) - block.first_configuration;
       double* energy = design + (energy_rows + local) * stride;
       double* force = design + 3 * (atom - first_atom) * stride + n_species;
@@ -197,13 +192,12 @@ void ConfigurationSet::block_linear_system(const Prepared& prepared, const Targe
 LinearSystem ConfigurationSet::linear_system(const Potential& potential, const Targets& targets, int n_threads) const {
   const Prepared prepared(*this, potential);
   const std::size_t n = potential.n_linear();
-  std::vector<LinearSystem> parts(blocks_.size());
-  for_blocks(prepared, n_threads, [&](const Block& block, std::size_t index, Worker& worker) {
-    parts[index].matrix.assign(n * n, 0.0);
-    parts[index].vector.assign(n, 0.0);
-    block_linear_system(prepared, targets, block, worker, parts[index]);
+  const LinearSystem nothing{std::vector<double>(n * n, 0.0), std::vector<double>(n, 0.0), 0.0};
+  std::vector<LinearSystem> parts(n_parts(), nothing);
+  for_blocks(prepared, n_threads, [&](const Block& block, std::size_t part, Worker& worker) {
+    block_linear_system(prepared, targets, block, worker, parts[part]);
   });
-  LinearSystem out{std::vector<double>(n * n, 0.0), std::vector<double>(n, 0.0), 0.0};
+  LinearSystem out = nothing;
   for (const LinearSystem& part : parts) {
     for (std::size_t k = 0; k < n * n; ++k) out.matrix[k] += part.matrix[k];
     for (std::size_t k = 0; k < n; ++k) out.vector[k] += part.vector[k];

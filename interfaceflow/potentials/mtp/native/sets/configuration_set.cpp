@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <thread>
 
 #include "../core/errors.hpp"
@@ -18,6 +19,9 @@ namespace {
 
 // Components of a symmetric tensor in the order xx yy zz yz xz xy, and how often each stands in the full one.
 constexpr double multiplicity[6] = {1.0, 1.0, 1.0, 2.0, 2.0, 2.0};
+// Sums over blocks are made part by part, so that they need little memory and do not depend on the number of threads.
+constexpr std::size_t most_parts = 64;
+
 constexpr int voigt_of[3][3] = {{0, 5, 4}, {5, 1, 3}, {4, 3, 2}};
 
 }  // namespace
@@ -37,31 +41,42 @@ ConfigurationSet::Prepared::Prepared(const ConfigurationSet& set, const Potentia
   }
 }
 
-Batch ConfigurationSet::batch_of(const Group& group, const Prepared& prepared) const {
+Batch ConfigurationSet::batch_of(const PackedBlock& packed, const Group& group, const Prepared& prepared) const {
   const std::size_t at = group.first_slot * static_cast<std::size_t>(lanes_);
   return {prepared.species[static_cast<std::size_t>(group.type)],
           group.n_slots,
           static_cast<int>(known_types_.size()),
-          segments_.data() + group.segments,
+          packed.segments.data() + group.segments,
           prepared.species.data(),
-          x_.data() + at,
-          y_.data() + at,
-          z_.data() + at};
+          packed.x.data() + at,
+          packed.y.data() + at,
+          packed.z.data() + at};
 }
+
+std::size_t ConfigurationSet::n_parts() const { return std::min(blocks_.size(), most_parts); }
 
 void ConfigurationSet::for_blocks(const Prepared& prepared, int n_threads,
                                   const std::function<void(const Block&, std::size_t, Worker&)>& work) const {
   if (n_threads < 1) throw InputError("n_threads is " + std::to_string(n_threads) + ", at least 1 is needed");
-  int most_slots = 0;
-  for (const Group& group : groups_) most_slots = std::max(most_slots, group.n_slots);
-  const std::size_t n = std::min(static_cast<std::size_t>(n_threads), std::max<std::size_t>(blocks_.size(), 1));
+  const std::size_t n = std::min(static_cast<std::size_t>(n_threads), std::max<std::size_t>(n_parts(), 1));
   std::atomic<std::size_t> next{0};
   std::exception_ptr failure;
   std::mutex failing;
   const auto run = [&] {
     try {
-      Worker worker(prepared.model.view(), lanes_, most_slots);
-      for (std::size_t index = next++; index < blocks_.size(); index = next++) work(blocks_[index], index, worker);
+      Worker worker(prepared.model.view(), lanes_, most_slots_);
+      for (std::size_t part = next++; part < n_parts(); part = next++)
+        for (std::size_t k = part * blocks_.size() / n_parts(); k < (part + 1) * blocks_.size() / n_parts(); ++k) {
+          const Block& block = blocks_[k];
+          worker.packed = &block.packed;
+          if (!block.is_packed) {
+            find_block_neighbours(block, worker.lists);
+            worker.packed_now.clear();
+            pack(block, worker.lists, worker.packed_now);
+            worker.packed = &worker.packed_now;
+          }
+          work(block, part, worker);
+        }
     } catch (...) {
       const std::lock_guard<std::mutex> guard(failing);
       failure = std::current_exception();
@@ -75,16 +90,16 @@ void ConfigurationSet::for_blocks(const Prepared& prepared, int n_threads,
 }
 
 void ConfigurationSet::evaluate_block(const Prepared& prepared, const Block& block, Worker& worker, Evaluation& out) const {
-  const std::size_t lanes = static_cast<std::size_t>(lanes_), nobody = n_atoms();
-  for (std::size_t g = block.first_group; g < block.last_group; ++g) {
-    const Group& group = groups_[g];
-    kernel().energy(prepared.model.view(), batch_of(group, prepared), worker.scratch, worker.energies,
+  const std::size_t lanes = static_cast<std::size_t>(lanes_);
+  const PackedBlock& packed = *worker.packed;
+  for (const Group& group : packed.groups) {
+    kernel().energy(prepared.model.view(), batch_of(packed, group, prepared), worker.scratch, worker.energies,
                     worker.derivatives, worker.sums, nullptr);
     // Where there is no neighbour the derivatives are zero, and whom they are given to does not matter.
-    kernel().scatter(group.n_slots, neighbour_.data() + group.first_slot * lanes, worker.derivatives, out.forces.data());
+    kernel().scatter(group.n_slots, packed.neighbour.data() + group.first_slot * lanes, worker.derivatives, out.forces.data());
     for (std::size_t lane = 0; lane < lanes; ++lane) {
-      const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
-      if (atom == nobody) continue;
+      if (packed.atom_of_lane[group.first_lane + lane] < 0) continue;
+      const std::size_t atom = static_cast<std::size_t>(packed.atom_of_lane[group.first_lane + lane]);
       out.site_energies[atom] = worker.energies[lane];
       double* virial = out.plus_stresses.data() + 6 * static_cast<std::size_t>(configuration_of_atom_[atom]);
       for (std::size_t a = 0; a < 3; ++a) out.forces[3 * atom + a] += worker.sums[a * lanes + lane];
@@ -95,14 +110,29 @@ void ConfigurationSet::evaluate_block(const Prepared& prepared, const Block& blo
     for (std::size_t atom = offsets_[c]; atom < offsets_[c + 1]; ++atom) out.energies[c] += out.site_energies[atom];
 }
 
+Evaluation ConfigurationSet::nothing() const {
+  return {std::vector<double>(n_configurations(), 0.0), std::vector<double>(n_atoms(), 0.0),
+          std::vector<double>(3 * n_atoms(), 0.0), std::vector<double>(6 * n_configurations(), 0.0)};
+}
+
 Evaluation ConfigurationSet::evaluate(const Potential& potential, int n_threads) const {
   const Prepared prepared(*this, potential);
-  Evaluation out{std::vector<double>(n_configurations(), 0.0), std::vector<double>(n_atoms(), 0.0),
-                 std::vector<double>(3 * n_atoms(), 0.0), std::vector<double>(6 * n_configurations(), 0.0)};
+  Evaluation out = nothing();
   for_blocks(prepared, n_threads, [&](const Block& block, std::size_t, Worker& worker) {
     evaluate_block(prepared, block, worker, out);
   });
   return out;
+}
+
+double ConfigurationSet::loss(const Potential& potential, const Targets& targets, int n_threads) const {
+  const Prepared prepared(*this, potential);
+  Evaluation found = nothing();
+  std::vector<double> losses(n_parts(), 0.0);
+  for_blocks(prepared, n_threads, [&](const Block& block, std::size_t part, Worker& worker) {
+    evaluate_block(prepared, block, worker, found);
+    losses[part] += block_loss(targets, block, found);
+  });
+  return std::accumulate(losses.begin(), losses.end(), 0.0);
 }
 
 double ConfigurationSet::block_loss(const Targets& t, const Block& block, const Evaluation& found) const {
@@ -130,7 +160,7 @@ double ConfigurationSet::block_loss(const Targets& t, const Block& block, const 
 
 void ConfigurationSet::block_gradient(const Prepared& prepared, const Targets& t, const Block& block,
                                       const Evaluation& found, Worker& worker, std::vector<double>& gradient) const {
-  const std::size_t lanes = static_cast<std::size_t>(lanes_), nobody = n_atoms();
+  const std::size_t lanes = static_cast<std::size_t>(lanes_);
   const std::size_t first_atom = offsets_[block.first_configuration];
   const std::size_t n_own = offsets_[block.last_configuration] - first_atom;
   // d(loss)/d(force), d(loss)/d(plus stress) as a symmetric tensor, d(loss)/d(energy).
@@ -160,9 +190,9 @@ void ConfigurationSet::block_gradient(const Prepared& prepared, const Targets& t
       for (std::size_t lane = 0; lane < lanes; ++lane)
         gradient[static_cast<std::size_t>(own[row])] += worker.rows[row * lanes + lane];
   };
-  for (std::size_t g = block.first_group; g < block.last_group; ++g) {
-    const Group& group = groups_[g];
-    const Batch batch = batch_of(group, prepared);
+  const PackedBlock& packed = *worker.packed;
+  for (const Group& group : packed.groups) {
+    const Batch batch = batch_of(packed, group, prepared);
     if (batch.central != central) {
       flush();
       central = batch.central;
@@ -170,15 +200,15 @@ void ConfigurationSet::block_gradient(const Prepared& prepared, const Targets& t
     }
     // The loss changes by the sum of by_energy * E and, through forces and stress, of direction . dE/dr.
     for (std::size_t lane = 0; lane < lanes; ++lane) {
-      const std::size_t atom = static_cast<std::size_t>(atom_of_lane_[group.first_lane + lane]);
-      const bool there = atom != nobody;
-      const std::size_t own = there ? atom : first_atom;
-      const std::size_t c = there ? static_cast<std::size_t>(configuration_of_atom_[atom]) - block.first_configuration : 0;
+      const int atom = packed.atom_of_lane[group.first_lane + lane];
+      const bool there = atom >= 0;
+      const std::size_t own = there ? static_cast<std::size_t>(atom) : first_atom;
+      const std::size_t c = there ? static_cast<std::size_t>(configuration_of_atom_[own]) - block.first_configuration : 0;
       worker.energies[lane] = there ? by_energy[c] : 0.0;
       for (std::size_t slot = 0; slot < static_cast<std::size_t>(group.n_slots); ++slot) {
         const std::size_t at = (group.first_slot + slot) * lanes + lane;
-        const std::size_t other = static_cast<std::size_t>(neighbour_[at]);
-        const double r[3] = {x_[at], y_[at], z_[at]};
+        const std::size_t other = static_cast<std::size_t>(packed.neighbour[at]);
+        const double r[3] = {packed.x[at], packed.y[at], packed.z[at]};
         for (std::size_t a = 0; a < 3; ++a) {
           double v = by_force[3 * (own - first_atom) + a] - by_force[3 * (other - first_atom) + a];
           for (std::size_t b = 0; b < 3; ++b) v -= by_stress[6 * c + static_cast<std::size_t>(voigt_of[a][b])] * r[b];
@@ -194,22 +224,18 @@ void ConfigurationSet::block_gradient(const Prepared& prepared, const Targets& t
 double ConfigurationSet::loss_and_gradient(const Potential& potential, const Targets& targets, int n_threads,
                                            std::vector<double>& gradient) const {
   const Prepared prepared(*this, potential);
-  Evaluation found{std::vector<double>(n_configurations(), 0.0), std::vector<double>(n_atoms(), 0.0),
-                   std::vector<double>(3 * n_atoms(), 0.0), std::vector<double>(6 * n_configurations(), 0.0)};
-  std::vector<double> losses(blocks_.size(), 0.0);
-  std::vector<std::vector<double>> gradients(blocks_.size(), std::vector<double>(potential.n_coefficients(), 0.0));
-  for_blocks(prepared, n_threads, [&](const Block& block, std::size_t index, Worker& worker) {
+  Evaluation found = nothing();
+  std::vector<double> losses(n_parts(), 0.0);
+  std::vector<std::vector<double>> gradients(n_parts(), std::vector<double>(potential.n_coefficients(), 0.0));
+  for_blocks(prepared, n_threads, [&](const Block& block, std::size_t part, Worker& worker) {
     evaluate_block(prepared, block, worker, found);
-    losses[index] = block_loss(targets, block, found);
-    block_gradient(prepared, targets, block, found, worker, gradients[index]);
+    losses[part] += block_loss(targets, block, found);
+    block_gradient(prepared, targets, block, found, worker, gradients[part]);
   });
-  double loss = 0.0;
   gradient.assign(potential.n_coefficients(), 0.0);
-  for (std::size_t index = 0; index < blocks_.size(); ++index) {
-    loss += losses[index];
-    for (std::size_t k = 0; k < gradient.size(); ++k) gradient[k] += gradients[index][k];
-  }
-  return loss;
+  for (const std::vector<double>& of_part : gradients)
+    for (std::size_t k = 0; k < gradient.size(); ++k) gradient[k] += of_part[k];
+  return std::accumulate(losses.begin(), losses.end(), 0.0);
 }
 
 }  // namespace mtp

@@ -34,9 +34,31 @@ struct LinearSystem {
   double constant = 0.0;
 };
 
+// Neighbours of the atoms of some consecutive configurations, as the kernel reads them.
+struct PackedBlock {
+  // `lanes` atoms of one type, with the packed slots of their neighbours.
+  struct Group {
+    int type;                // index into the set's known types
+    std::size_t first_lane;  // into atom_of_lane
+    std::size_t first_slot;  // into the packed neighbours, in units of `lanes`
+    int n_slots;
+    std::size_t segments;    // into segments: known types + 1 slot numbers
+  };
+  std::vector<Group> groups;
+  std::vector<int> segments;
+  std::vector<int> atom_of_lane;  // number in the set; -1 stands for none
+  std::vector<int> neighbour;     // [slot][lane]; any atom of the block where there is none
+  std::vector<double> x, y, z;    // [slot][lane]; cutoff, 0, 0 where there is none
+
+  void clear();
+  std::size_t n_bytes() const;
+};
+
 class ConfigurationSet {
  public:
-  ConfigurationSet(const std::vector<Structure>& structures, double cutoff);
+  // Packed neighbours take about a kilobyte an atom. Those that do not fit into memory_limit bytes are found anew each
+  // time they are needed.
+  ConfigurationSet(std::vector<Structure> structures, double cutoff, std::size_t memory_limit);
 
   std::size_t n_configurations() const { return offsets_.size() - 1; }
   std::size_t n_atoms() const { return types_.size(); }
@@ -48,6 +70,7 @@ class ConfigurationSet {
   const std::vector<double>& minimum_distances() const { return minimum_distances_; }
 
   Evaluation evaluate(const Potential& potential, int n_threads) const;
+  double loss(const Potential& potential, const Targets& targets, int n_threads) const;
   double loss_and_gradient(const Potential& potential, const Targets& targets, int n_threads,
                            std::vector<double>& gradient) const;
   LinearSystem linear_system(const Potential& potential, const Targets& targets, int n_threads) const;
@@ -59,27 +82,30 @@ class ConfigurationSet {
   std::vector<double> configuration_grades(const Potential& potential, int n_threads) const;
 
  private:
-  // `lanes` atoms of one type, with the packed slots of their neighbours.
-  struct Group {
-    int type;                   // index into known_types_
-    std::size_t first_lane;     // into atom_of_lane_
-    std::size_t first_slot;     // into the packed neighbours, in units of `lanes`
-    int n_slots;
-    std::size_t segments;       // into segments_: known types + 1 slot numbers
-  };
-  // Consecutive configurations and their groups: what one thread takes at a time.
+  using Group = PackedBlock::Group;
+  // Consecutive configurations: what is packed and computed at a time.
   struct Block {
-    std::size_t first_configuration, last_configuration, first_group, last_group;
+    std::size_t first_configuration, last_configuration;
+    bool is_packed;
+    PackedBlock packed;  // empty unless is_packed
   };
   struct Prepared;  // a potential made ready for this set
   struct Worker;    // one thread's memory
 
-  void pack_block(std::size_t first, std::size_t last, const std::vector<Neighbour>& neighbours,
-                  const std::vector<std::size_t>& begin, std::size_t first_atom);
-  Batch batch_of(const Group& group, const Prepared& prepared) const;
+  std::size_t type_of(int atom) const;
+  void find_block_neighbours(const Block& block, NeighbourLists& lists) const;
+  void pack(const Block& block, const NeighbourLists& lists, PackedBlock& out) const;
+  void note_distances(const Block& block, const NeighbourLists& lists);
+  Batch batch_of(const PackedBlock& packed, const Group& group, const Prepared& prepared) const;
+  // Calls work(block, part, worker) for each block; those of one part one after another. Parts do not depend on n_threads.
+  std::size_t n_parts() const;
   void for_blocks(const Prepared& prepared, int n_threads,
-                  const std::function<void(const Block&, std::size_t index, Worker&)>& work) const;
+                  const std::function<void(const Block&, std::size_t part, Worker&)>& work) const;
+  // Calls visit(atom, own, rows, lane) with each atom's derivatives with respect to coefficients own[row].
+  template <class Visit>
+  void for_rows(const Potential& potential, int n_threads, const Visit& visit) const;
   void evaluate_block(const Prepared& prepared, const Block& block, Worker& worker, Evaluation& out) const;
+  Evaluation nothing() const;
   double block_loss(const Targets& targets, const Block& block, const Evaluation& found) const;
   void block_gradient(const Prepared& prepared, const Targets& targets, const Block& block, const Evaluation& found,
                       Worker& worker, std::vector<double>& gradient) const;
@@ -91,14 +117,11 @@ class ConfigurationSet {
   std::vector<std::size_t> offsets_;
   std::vector<int> types_;
   std::vector<int> known_types_;
+  std::vector<int> configuration_of_atom_;
   std::vector<double> minimum_distances_;
-  std::vector<Group> groups_;
   std::vector<Block> blocks_;
-  std::vector<int> segments_;
-  std::vector<int> atom_of_lane_;           // n_atoms() stands for none
-  std::vector<int> configuration_of_atom_;  // one entry more than atoms
-  std::vector<int> neighbour_;              // [slot][lane]; any atom of the block where there is none
-  std::vector<double> x_, y_, z_;           // [slot][lane]; cutoff, 0, 0 where there is none
+  std::vector<Structure> structures_;  // of configurations that are not packed; the others are empty
+  int most_slots_ = 0;
 };
 
 }  // namespace mtp

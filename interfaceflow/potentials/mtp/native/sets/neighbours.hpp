@@ -14,6 +14,12 @@ struct Neighbour {
   Vector3 vector;  // from the central atom to it, A
 };
 
+// The neighbours of some atoms: those of atom i are neighbours[begin[i]] .. neighbours[begin[i + 1]].
+struct NeighbourLists {
+  std::vector<Neighbour> neighbours;
+  std::vector<std::size_t> begin;
+};
+
 struct Structure {
   std::vector<int> types;
   std::vector<Vector3> positions;  // A

@@ -30,6 +30,9 @@ struct ConfigurationSet::Worker {
   static constexpr std::size_t groups_at_once = 6;
 
   double *scratch, *energies, *derivatives, *rows, *sums;
+  const PackedBlock* packed = nullptr;  // of the block at hand
+  PackedBlock packed_now;               // where it is packed, if it was not
+  NeighbourLists lists;
   AlignedBuffer many_rows, many_grades, grade_scratch, basis_values, basis_sums, design;
 
  private:
