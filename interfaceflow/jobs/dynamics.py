@@ -103,7 +103,8 @@ def run_production(
         seed=seed,
     )
     atoms = load_structure(cell.structure)
-    run = run_production_md(atoms, mtp_pair_style(potential), plan, workspace.folder, progress=progress_reporter())
+    pair_style = mtp_pair_style(potential, precision=settings.precision)
+    run = run_production_md(atoms, pair_style, plan, workspace.folder, progress=progress_reporter())
     return ProductionDoc(
         status="completed" if run.reason is None else "extrapolated",
         reason=run.reason,
@@ -113,6 +114,7 @@ def run_production(
         production_ps=run.production_ps,
         frame_interval_ps=run.frame_interval_ps,
         timestep_fs=settings.timestep_fs,
+        precision=settings.precision,
         segments=_describe_segments(run),
         sidecar=FileRef.of(run.sidecar),
         largest_grade=run.largest_grade,

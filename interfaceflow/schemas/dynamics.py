@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from interfaceflow.core.files import FileRef
 from interfaceflow.schemas.base import Doc, quantity
+from interfaceflow.schemas.settings import Precision
 
 
 class CoexistenceRun(BaseModel):
@@ -61,6 +62,7 @@ class ProductionDoc(Doc):
     production_ps: float = quantity("ps", "Length of the production part", ge=0)
     frame_interval_ps: float = quantity("ps", "Time between stored frames", gt=0)
     timestep_fs: float = quantity("fs", "Time step", gt=0)
+    precision: Precision = Field(default="double", description="Of what lies between positions and forces")
     segments: tuple[SegmentDoc, ...] = Field(description="The production part, piece by piece")
     sidecar: FileRef = Field(description="Extended XYZ of the first frame: ids, species and labels of the DCD's atoms")
     largest_grade: float = quantity("1", "Largest extrapolation grade of the whole run, equilibration included", ge=0)

@@ -17,6 +17,7 @@ def _check_miller(indices: tuple[int, int, int]) -> tuple[int, int, int]:
 
 MillerIndices = Annotated[tuple[int, int, int], AfterValidator(_check_miller)]
 Temperature = Annotated[float, Field(gt=0, le=5000, json_schema_extra={"unit": "K"})]
+Precision = Literal["double", "mixed"]
 Strain = Annotated[float, Field(gt=-0.3, lt=0.3, json_schema_extra={"unit": "1"})]
 
 
@@ -264,6 +265,11 @@ class ProductionSettings(Settings):
     frame_interval_ps: float = quantity("ps", "Time between stored frames", default=0.1, gt=0)
     grade_every: int = Field(default=10, ge=1, description="The extrapolation grade is computed every so many steps")
     n_ranks: int = Field(default=2, ge=1, le=4096, description="MPI ranks of one run")
+    precision: Precision = Field(
+        default="double",
+        description="'mixed' computes in single precision between positions and forces: faster at high levels, with "
+        "forces off by some 1e-6 eV/Å",
+    )
 
     @model_validator(mode="after")
     def _frames_fit(self) -> Self:

@@ -311,3 +311,29 @@ def test_a_plugin_for_another_lammps_is_not_found(monkeypatch):
     assert [path.name for path in folder.iterdir()] == ["mtpplugin.so"]
     monkeypatch.setattr(lammps_plugin.metadata, "version", lambda name: "2031.1.1")
     assert not Path(lammps_plugin.plugin_folder()).exists()
+
+
+@pytest.mark.parametrize("n_ranks", [1, 2])
+@pytest.mark.parametrize("path", [LEVEL08, LEVEL12], ids=["level 8", "level 12"])
+def test_mixed_precision_changes_forces_in_the_sixth_decimal(path, n_ranks, tmp_path):
+    atoms = expected(STRUCTURES["skewed"], path)
+    commands = [f'pair_style mtp "{path}" precision mixed', "pair_coeff * *"]
+    run = Run(atoms, commands, tmp_path, n_ranks=n_ranks)
+    errors = np.abs(run.forces - atoms.get_forces())
+    assert 1e-9 < errors.max() < 1e-5
+    assert run.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-5 * len(atoms))
+
+
+def test_steps_with_a_grade_are_computed_in_double_precision(tmp_path):
+    atoms = expected(STRUCTURES["skewed"], LEVEL12)
+    commands = [f'pair_style mtp/extrapolation "{LEVEL12}" precision mixed', "pair_coeff * *"]
+    extra = ["fix grade all pair 1 mtp/extrapolation extrapolation 1"]
+    run = Run(atoms, commands, tmp_path, grade=True, extra=extra)
+    assert np.abs(run.forces - atoms.get_forces()).max() < 1e-10
+    assert run.grades == pytest.approx(atoms.calc.results["extrapolation_grades"], abs=1e-6)
+
+
+def test_an_unknown_precision_is_refused(tmp_path):
+    commands = [f'pair_style mtp "{LEVEL08}" precision half', "pair_coeff * *"]
+    with pytest.raises(ExternalProgramError, match="precision 'half' given, allowed are double and mixed"):
+        Run(lithium_sulfide(2), commands, tmp_path)

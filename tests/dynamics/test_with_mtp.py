@@ -177,3 +177,9 @@ def test_production_job_describes_what_it_wrote(lithium_sulfide, potential, proj
     (frames,) = trajectory.files[0:1]
     np.testing.assert_allclose(frames.read(0, 1).positions[0], sidecar.positions, atol=1e-5)
     assert sidecar.arrays[PHASE].tolist() == lithium_sulfide.arrays[PHASE].tolist()
+
+
+def test_mixed_precision_is_in_the_commands_and_in_the_identity(potential):
+    style, mixed = mtp_pair_style(potential), mtp_pair_style(potential, precision="mixed")
+    assert mixed.commands[0].replace(" precision mixed", "") == style.commands[0]
+    assert mixed.identity == f"{style.identity} mixed precision"
