@@ -57,6 +57,22 @@ Targets targets_of(const ConfigurationSet& set, const InArray& energies, const I
           energy_weights.data(), force_weights.data(), stress_weights.data()};
 }
 
+// Binds compute(set, potential, targets, n_threads) as a method (potential, *, references and weights, n_threads).
+template <class Class, class Compute>
+void define_fit(Class& type, const char* name, const Compute& compute) {
+  type.def(
+      name,
+      [compute](const ConfigurationSet& set, const Potential& potential, const InArray& energies, const InArray& forces,
+                const InArray& plus_stresses, const InArray& energy_weights, const InArray& force_weights,
+                const InArray& stress_weights, int n_threads) {
+        return compute(set, potential,
+                       targets_of(set, energies, forces, plus_stresses, energy_weights, force_weights, stress_weights),
+                       n_threads);
+      },
+      py::arg("potential"), py::kw_only(), py::arg("energies"), py::arg("forces"), py::arg("plus_stresses"),
+      py::arg("energy_weights"), py::arg("force_weights"), py::arg("stress_weights"), py::arg("n_threads") = 1);
+}
+
 // Binds a method (potential, *, n_threads) that returns an array of the given shape.
 template <class Class>
 void define_rows(Class& type, const char* name, std::vector<double> (ConfigurationSet::*method)(const Potential&, int) const,
@@ -117,54 +133,32 @@ void bind_sets(py::module_& module) {
         return set.evaluate(potential, n_threads);
       },
       py::arg("potential"), py::kw_only(), py::arg("n_threads") = 1);
-  type.def(
-      "loss",
-      [](const ConfigurationSet& set, const Potential& potential, const InArray& energies, const InArray& forces,
-         const InArray& plus_stresses, const InArray& energy_weights, const InArray& force_weights,
-         const InArray& stress_weights, int n_threads) {
-        const Targets targets =
-            targets_of(set, energies, forces, plus_stresses, energy_weights, force_weights, stress_weights);
-        const py::gil_scoped_release release;
-        return set.loss(potential, targets, n_threads);
-      },
-      py::arg("potential"), py::kw_only(), py::arg("energies"), py::arg("forces"), py::arg("plus_stresses"),
-      py::arg("energy_weights"), py::arg("force_weights"), py::arg("stress_weights"), py::arg("n_threads") = 1);
-  type.def(
-      "loss_and_gradient",
-      [](const ConfigurationSet& set, const Potential& potential, const InArray& energies, const InArray& forces,
-         const InArray& plus_stresses, const InArray& energy_weights, const InArray& force_weights,
-         const InArray& stress_weights, int n_threads) {
-        const Targets targets =
-            targets_of(set, energies, forces, plus_stresses, energy_weights, force_weights, stress_weights);
-        std::vector<double> gradient;
-        double loss = 0.0;
-        {
-          const py::gil_scoped_release release;
-          loss = set.loss_and_gradient(potential, targets, n_threads, gradient);
-        }
-        const Shape shape = {signed_size(gradient.size())};
-        return py::make_tuple(loss, array_owning(std::move(gradient), shape));
-      },
-      py::arg("potential"), py::kw_only(), py::arg("energies"), py::arg("forces"), py::arg("plus_stresses"),
-      py::arg("energy_weights"), py::arg("force_weights"), py::arg("stress_weights"), py::arg("n_threads") = 1);
-  type.def(
-      "linear_system",
-      [](const ConfigurationSet& set, const Potential& potential, const InArray& energies, const InArray& forces,
-         const InArray& plus_stresses, const InArray& energy_weights, const InArray& force_weights,
-         const InArray& stress_weights, int n_threads) {
-        const Targets targets =
-            targets_of(set, energies, forces, plus_stresses, energy_weights, force_weights, stress_weights);
-        LinearSystem system;
-        {
-          const py::gil_scoped_release release;
-          system = set.linear_system(potential, targets, n_threads);
-        }
-        const py::ssize_t n = signed_size(system.vector.size());
-        return py::make_tuple(array_owning(std::move(system.matrix), {n, n}), array_owning(std::move(system.vector), {n}),
-                              system.constant);
-      },
-      py::arg("potential"), py::kw_only(), py::arg("energies"), py::arg("forces"), py::arg("plus_stresses"),
-      py::arg("energy_weights"), py::arg("force_weights"), py::arg("stress_weights"), py::arg("n_threads") = 1);
+  define_fit(type, "loss", [](const ConfigurationSet& set, const Potential& potential, const Targets& targets, int n_threads) {
+    const py::gil_scoped_release release;
+    return set.loss(potential, targets, n_threads);
+  });
+  define_fit(type, "loss_and_gradient",
+             [](const ConfigurationSet& set, const Potential& potential, const Targets& targets, int n_threads) {
+               std::vector<double> gradient;
+               double loss = 0.0;
+               {
+                 const py::gil_scoped_release release;
+                 loss = set.loss_and_gradient(potential, targets, n_threads, gradient);
+               }
+               const Shape shape = {signed_size(gradient.size())};
+               return py::make_tuple(loss, array_owning(std::move(gradient), shape));
+             });
+  define_fit(type, "linear_system",
+             [](const ConfigurationSet& set, const Potential& potential, const Targets& targets, int n_threads) {
+               LinearSystem system;
+               {
+                 const py::gil_scoped_release release;
+                 system = set.linear_system(potential, targets, n_threads);
+               }
+               const py::ssize_t n = signed_size(system.vector.size());
+               return py::make_tuple(array_owning(std::move(system.matrix), {n, n}),
+                                     array_owning(std::move(system.vector), {n}), system.constant);
+             });
   define_rows(type, "site_gradients", &ConfigurationSet::site_gradients, [](const ConfigurationSet& set, const Potential& p) -> Shape {
     return {signed_size(set.n_atoms()), signed_size(p.n_coefficients())};
   });

@@ -10,7 +10,7 @@
 namespace mtp {
 
 namespace {
-constexpr std::size_t atoms_per_block = 256;
+constexpr std::size_t atoms_per_block = 128;
 }
 
 void PackedBlock::clear() {
