@@ -25,10 +25,10 @@ def still_smaller() -> dict:
     recipe["structures"]["production_cell"]["target_atoms"] = 270
     recipe["reference"]["force_tolerance_eV_A"] = 0.2
     for trajectory in recipe["training_set"]["trajectories"]:
-        trajectory.update(n_steps=12, sample_every=3, strains=[0.0], n_atoms=16)
+        trajectory.update(n_steps=30, sample_every=5, strains=[0.0], n_atoms=16)
     # A repulsion below every distance of the training set goes through all jobs and leaves their numbers as they are.
     recipe["potential"].update(
-        max_iterations=40, max_retraining_iterations=15, zbl={"inner_cutoff_A": 1.0, "outer_cutoff_A": 1.5}
+        max_iterations=150, max_retraining_iterations=40, zbl={"inner_cutoff_A": 1.0, "outer_cutoff_A": 1.5}
     )
     recipe["learning"].update(
         duration_ps=0.5,
