@@ -124,9 +124,11 @@ def fit_potential(
         start.write_bytes(previous.file.path().read_bytes())
     held_out = read_labelled(dataset.held_out.path())
     configurations = _labels_to_fit(training, dataset.species, settings.zbl)
-    training_set, validation_set = workspace.path("training.cfg"), workspace.path("held_out.cfg")
+    training_set, validation_set = workspace.path("training.cfg"), None
     write_configurations(training_set, configurations)
-    write_configurations(validation_set, _labels_to_fit(held_out, dataset.species, settings.zbl))
+    if settings.early_stop:
+        validation_set = workspace.path("held_out.cfg")
+        write_configurations(validation_set, _labels_to_fit(held_out, dataset.species, settings.zbl))
     mlp = Mlp(settings.mlp, n_threads=_N_THREADS, memory_limit_MB=settings.memory_limit_MB)
     run = mlp.train(
         start,
@@ -134,7 +136,7 @@ def fit_potential(
         save_to=workspace.path("potential.almtp"),
         log=workspace.path("train.log"),
         settings=_training_settings(settings, seed, goes_on=previous is not None),
-        validation_set=validation_set if settings.early_stop else None,
+        validation_set=validation_set,
         progress=progress_reporter(),
     )
     file = FileRef.of(run.potential)
