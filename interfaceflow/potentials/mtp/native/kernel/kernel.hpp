@@ -59,7 +59,8 @@ struct ModelView {
   const double* scalar_coefficient;
 
   // What each scalar is made of: moments made_of[made_of_begin[k]] .. made_of[made_of_begin[k + 1]], descending, the
-  // basic ones from support_begin[k] on.
+  // basic ones from support_begin[k] on. Empty until Model::prepare_basis.
+  int n_made_of;
   const int* made_of_begin;
   const int* support_begin;
   const int* made_of;

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <new>
 #include <numeric>
 #include <set>
-#include <functional>
 
 #include "../core/errors.hpp"
 
@@ -148,13 +148,22 @@ void Model::arrange_contractions(const Potential& p, const std::vector<int>& pla
 }
 
 void Model::arrange_scalars(const Potential& p, const std::vector<int>& place) {
-  const int n_basic = basic_begin_.back();
   in_double_.of_moment.assign(static_cast<std::size_t>(view_.n_moments), 0.0);
-  made_of_begin_.assign(1, 0);
   for (std::size_t k = 0; k < p.alpha_moment_mapping.size(); ++k) {
-    const int scalar = place[static_cast<std::size_t>(p.alpha_moment_mapping[k])];
-    scalar_.push_back(scalar);
-    in_double_.of_moment[static_cast<std::size_t>(scalar)] += scalar_coefficient_[k];
+    scalar_.push_back(place[static_cast<std::size_t>(p.alpha_moment_mapping[k])]);
+    in_double_.of_moment[static_cast<std::size_t>(scalar_.back())] += scalar_coefficient_[k];
+  }
+  in_single_.of_moment.assign(in_double_.of_moment.begin(), in_double_.of_moment.end());
+  view_.n_scalars = static_cast<int>(scalar_.size());
+  view_.scalar = scalar_.data();
+}
+
+void Model::prepare_basis() {
+  const int n_basic = basic_begin_.back();
+  made_of_begin_.assign(1, 0);
+  support_begin_.clear();
+  made_of_.clear();
+  for (const int scalar : scalar_) {
     // From the scalar down through everything that its products name; a set is sorted, and sources come before targets.
     std::set<int, std::greater<int>> made_of = {scalar};
     for (auto moment = made_of.begin(); moment != made_of.end() && *moment >= n_basic; ++moment) {
@@ -168,9 +177,7 @@ void Model::arrange_scalars(const Potential& p, const std::vector<int>& place) {
     made_of_.insert(made_of_.end(), made_of.begin(), made_of.end());
     made_of_begin_.push_back(static_cast<int>(made_of_.size()));
   }
-  in_single_.of_moment.assign(in_double_.of_moment.begin(), in_double_.of_moment.end());
-  view_.n_scalars = static_cast<int>(scalar_.size());
-  view_.scalar = scalar_.data();
+  view_.n_made_of = static_cast<int>(made_of_.size());
   view_.made_of_begin = made_of_begin_.data();
   view_.support_begin = support_begin_.data();
   view_.made_of = made_of_.data();

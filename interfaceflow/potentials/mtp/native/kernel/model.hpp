@@ -17,6 +17,8 @@ class Model {
   Model& operator=(const Model&) = delete;
 
   const ModelView& view() const { return view_; }
+  // Lists what each scalar is made of, which Kernel::basis needs and nothing else.
+  void prepare_basis();
   std::size_t n_scalars() const { return scalar_.size(); }
   // Rows a central atom of one species has: S * F * B radial ones, one of its species, the scalars.
   std::size_t n_rows() const;

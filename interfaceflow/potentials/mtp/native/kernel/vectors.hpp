@@ -92,7 +92,7 @@ Work divide(const ModelView& m, int n_slots, Scratch scratch, long* size = nullp
   w.adjoint = divider.take(m.n_moments);
   w.rate = divider.take(m.n_moments);
   w.rate_adjoint = divider.take(m.n_moments);
-  w.support_adjoint = divider.take(m.made_of_begin[m.n_scalars]);
+  w.support_adjoint = divider.take(m.n_made_of);
   w.jacobian = divider.take(3L * m.basic_begin[m.n_radial_functions]);
   if (size) *size = divider.next - static_cast<vec*>(scratch);
   return w;

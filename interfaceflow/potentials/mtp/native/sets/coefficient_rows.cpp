@@ -190,7 +190,8 @@ void ConfigurationSet::block_linear_system(const Prepared& prepared, const Targe
 }
 
 LinearSystem ConfigurationSet::linear_system(const Potential& potential, const Targets& targets, int n_threads) const {
-  const Prepared prepared(*this, potential);
+  Prepared prepared(*this, potential);
+  prepared.model.prepare_basis();
   const std::size_t n = potential.n_linear();
   const LinearSystem nothing{std::vector<double>(n * n, 0.0), std::vector<double>(n, 0.0), 0.0};
   std::vector<LinearSystem> parts(n_parts(), nothing);
