@@ -30,7 +30,9 @@ def test_a_potential_is_trained_and_run_as_described(tmp_path):
     programs = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
 
     def run(*command):
-        done = subprocess.run(command, cwd=tmp_path, env=programs, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, input="", cwd=tmp_path, env=programs, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

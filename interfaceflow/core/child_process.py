@@ -68,11 +68,15 @@ def run_child(
             words,
             cwd=folder,
             env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            # A pipe without a writer: MPI launchers forward what they can read, and /dev/null is not empty where some
+            # program of root's has put a file in its place.
+            stdin=subprocess.PIPE,
             stdout=stream,
             stderr=subprocess.STDOUT,
             process_group=0,
         )
+        assert child.stdin is not None
+        child.stdin.close()
         try:
             return _await(child, watch)
         except BaseException:

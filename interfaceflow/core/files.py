@@ -32,11 +32,15 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Parameters
     ----------
     path
-        File to replace; its folder must exist.
+        File to replace; its folder must exist. A device or a pipe is written to as it is: replacing ``/dev/null`` by
+        a file, which root may do, would break every other program of the machine.
     content
         Text (written as UTF-8) or bytes.
     """
     data = content.encode() if isinstance(content, str) else content
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as stream:

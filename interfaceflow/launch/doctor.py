@@ -118,7 +118,7 @@ def _mpiexec() -> Finding:
     try:
         # One write a rank: what two ranks print piecemeal may come out interleaved.
         command = [str(mpiexec_path()), "-n", "2", sys.executable, "-S", "-c", "import os; os.write(1, b'1\\n')"]
-        said = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        said = subprocess.run(command, input="", capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     except (InterfaceflowError, OSError, subprocess.TimeoutExpired) as error:
         return Finding("mpiexec", "broken", str(error), _REINSTALL)
     if said.stdout.split() != ["1", "1"]:

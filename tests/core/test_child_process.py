@@ -28,6 +28,13 @@ def test_child_killed_by_a_signal_says_so(tmp_path):
     assert child(tmp_path, "import os; os.kill(os.getpid(), 9)") == -9
 
 
+def test_child_finds_nothing_to_read(tmp_path):
+    assert (
+        child(tmp_path, "import os, stat; raise SystemExit(len(os.read(0, 1)) + stat.S_ISCHR(os.fstat(0).st_mode))")
+        == 0
+    )
+
+
 def test_results_keep_their_order(tmp_path):
     tasks = [partial(child, tmp_path, f"import time; time.sleep({0.3 - 0.1 * n}); raise SystemExit({n})", f"c{n}")
              for n in range(3)]  # fmt: skip
