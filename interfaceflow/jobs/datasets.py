@@ -18,10 +18,10 @@ from interfaceflow.datasets.dataset import (
     Dataset,
     extend_training,
     make_dataset,
-    minimum_distances,
     read_dataset,
     write_dataset,
 )
+from interfaceflow.datasets.distances import minimum_distances
 from interfaceflow.datasets.ladder import CellName, plan_trajectories
 from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.reference.dynamics import SamplingTask, sample_trajectory
