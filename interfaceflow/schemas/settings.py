@@ -185,6 +185,11 @@ class TrainingSetSettings(Settings):
         "without it the two do not share a training set [eV]",
     )
 
+    @property
+    def has_slabs(self) -> bool:
+        """Whether a slab is run."""
+        return any(family.cell in ("metal_slab", "binary_slab") for family in self.trajectories)
+
     @model_validator(mode="after")
     def _held_out_exists(self) -> Self:
         if not self.held_out_fraction and not any(family.held_out_temperatures_K for family in self.trajectories):

@@ -125,13 +125,13 @@ def test_a_slab_that_is_not_there_is_named(cells):
 def test_every_run_has_vacancies_of_its_own(cells):
     family = {
         "cell": "metal",
-        "n_atoms": 54,
+        "n_atoms": 64,
         "vacancies": {"species": "Li", "fraction": 0.02},
         "temperatures_K": [300, 400, 500],
         "held_out_temperatures_K": [600],
     }
     plans = plan_trajectories(cells, settings(family), seed=1)
-    assert {len(plan.atoms) for plan in plans} == {53}
+    assert {len(plan.atoms) for plan in plans} == {63}
     whole = plan_trajectories(cells, settings(family | {"vacancies": None}), seed=1)[0].atoms
     missing = {
         int(np.argmax(np.linalg.norm(whole.positions[:, None] - plan.atoms.positions, axis=2).min(axis=1)))
