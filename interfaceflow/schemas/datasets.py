@@ -71,6 +71,18 @@ class FitErrors(BaseModel):
     stress_rmse_GPa: float = quantity("GPa", "Root mean square error of stress components", ge=0)
 
 
+class ForceErrors(BaseModel):
+    """Errors of a potential's forces on a group of atoms."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_atoms: int = Field(ge=1, description="Atoms compared, of all configurations together")
+    rms_force_eV_A: float = quantity("eV/Å", "Root mean square of the reference's force components", ge=0)
+    rmse_eV_A: float = quantity("eV/Å", "Root mean square error of force components", ge=0)
+    mae_eV_A: float = quantity("eV/Å", "Mean absolute error of force components", ge=0)
+    rmse_by_species_eV_A: dict[str, float] = Field(description="The root mean square error by element [eV/Å]")
+
+
 class PotentialDoc(Doc):
     """A fitted moment tensor potential with its active set."""
 
@@ -106,6 +118,12 @@ class ParityDoc(Doc):
 
     errors: FitErrors = Field(description="Errors on the held-out set")
     errors_by_temperature: dict[str, FitErrors] = Field(default_factory=dict, description="The same by temperature [K]")
+    errors_by_system: dict[str, FitErrors] = Field(
+        default_factory=dict, description="The same by system, where several share the training set"
+    )
+    force_errors_by_region: dict[str, ForceErrors] = Field(
+        default_factory=dict, description="Errors of forces by phase and region of the atoms, as 'metal interface'"
+    )
     arrays: FileRef = Field(
         description="NumPy archive: energy_reference, energy_potential [eV/atom], "
         "force_reference, force_potential [eV/Å], force_species"
