@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,19 +35,32 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Parameters
     ----------
     path
-        File to replace; its folder must exist. A device or a pipe is written to as it is: replacing ``/dev/null`` by
-        a file, which root may do, would break every other program of the machine.
+        File to replace; its folder must exist.
     content
         Text (written as UTF-8) or bytes.
     """
-    data = content.encode() if isinstance(content, str) else content
+    with open_atomically(path) as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def open_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to write it piece by piece; it takes the place of the old one when the block ends without an error.
+
+    Parameters
+    ----------
+    path
+        File to replace; its folder must exist. A device or a pipe is written to as it is: replacing ``/dev/null`` by
+        a file, which root may do, would break every other program of the machine.
+    """
     if path.exists() and not path.is_file():
-        path.write_bytes(data)
+        with path.open("wb") as stream:
+            yield stream
         return
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         Path(temporary).chmod(0o644)

@@ -46,6 +46,11 @@ class LabelledConfiguration:
         Whether the calculation met its own criteria.
     magnetic_moments
         Moments, shape (n_atoms,), Bohr magnetons; None where the engine gives none.
+    system
+        Name of the system it belongs to in a pooled training set; None where there is one system.
+    energy_alignment_eV
+        What was added to both energies of a charged cell so that they are on the scale of neutral cells, eV; None
+        where nothing was.
     """
 
     atoms: Atoms
@@ -60,13 +65,15 @@ class LabelledConfiguration:
     charge_e: float = 0.0
     converged: bool = True
     magnetic_moments: NDArray[np.float64] | None = None
+    system: str | None = None
+    energy_alignment_eV: float | None = None
 
     def to_atoms(self) -> Atoms:
         """Return the configuration with its label where ASE, and extended XYZ, keep it.
 
         Results are on a ``SinglePointCalculator``: ``energy``, ``free_energy``, ``forces``, ``stress``, ``magmoms``.
         The rest is in ``info``: ``physics_hash``, ``source``, ``trajectory``, ``temperature_K``, ``charge_e``,
-        ``converged``.
+        ``converged``, ``system``, ``energy_alignment_eV``.
         """
         atoms: Atoms = self.atoms.copy()
         atoms.info = {
@@ -76,8 +83,12 @@ class LabelledConfiguration:
             "charge_e": self.charge_e,
             "converged": self.converged,
         }
-        if self.temperature_K is not None:
-            atoms.info["temperature_K"] = self.temperature_K
+        optional = {
+            "temperature_K": self.temperature_K,
+            "system": self.system,
+            "energy_alignment_eV": self.energy_alignment_eV,
+        }
+        atoms.info |= {key: value for key, value in optional.items() if value is not None}
         results = {
             "energy": self.energy_eV,
             "free_energy": self.free_energy_eV,
@@ -111,7 +122,7 @@ class LabelledConfiguration:
             raise DataFileError(f"{where}: the label has no {', '.join(missing)}; it was not written by interfaceflow")
         bare = atoms.copy()
         bare.info = {}
-        temperature = atoms.info.get("temperature_K")
+        system = atoms.info.get("system")
         return cls(
             atoms=bare,
             free_energy_eV=float(results["free_energy"]),
@@ -121,11 +132,17 @@ class LabelledConfiguration:
             physics_hash=str(atoms.info["physics_hash"]),
             source=str(atoms.info["source"]),
             trajectory=str(atoms.info["trajectory"]),
-            temperature_K=None if temperature is None else float(temperature),
+            temperature_K=_float_or_none(atoms.info.get("temperature_K")),
             charge_e=float(atoms.info.get("charge_e", 0.0)),
             converged=bool(atoms.info.get("converged", True)),
             magnetic_moments=_array_or_none(results.get("magmoms")),
+            system=None if system is None else str(system),
+            energy_alignment_eV=_float_or_none(atoms.info.get("energy_alignment_eV")),
         )
+
+
+def _float_or_none(value: object) -> float | None:
+    return None if value is None else float(str(value))
 
 
 def _array_or_none(value: object) -> NDArray[np.float64] | None:

@@ -10,15 +10,19 @@ They live in the arrays of an ``ase.Atoms`` (and so in extended XYZ files):
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
+import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from interfaceflow.core.errors import DataFileError
 
 PHASE = "phase"
 REGION = "region"
 ORIGIN_INDEX = "origin_index"
+
+WITHOUT_LABELS: Final = "cells without labels"
 
 RegionLabel = Literal["interface", "interior"]
 PhaseLabel = Literal["metal", "binary"]
@@ -27,6 +31,16 @@ PhaseLabel = Literal["metal", "binary"]
 def has_labels(atoms: Atoms) -> bool:
     """Tell whether every atom carries all three labels."""
     return all(name in atoms.arrays for name in (PHASE, REGION, ORIGIN_INDEX))
+
+
+def region_names(atoms: Atoms) -> NDArray[np.str_]:
+    """Return where each atom was at the start, as ``"metal interface"``, shape (n_atoms,).
+
+    Atoms that carry no labels, as in the cells of a bulk crystal, are in ``"cells without labels"``.
+    """
+    if not has_labels(atoms):
+        return np.full(len(atoms), WITHOUT_LABELS)
+    return np.char.add(np.char.add(atoms.arrays[PHASE].astype(str), " "), atoms.arrays[REGION].astype(str))
 
 
 def check_labels(atoms: Atoms, source: str) -> None:

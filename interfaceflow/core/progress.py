@@ -47,6 +47,34 @@ class SilentProgress:
         """Say something about the step in words."""
 
 
+class ProgressInParts:
+    """Reports the parts of a step, each of which starts one of its own, as the one step they make.
+
+    Parameters
+    ----------
+    whole
+        Where the step is reported; it was started there.
+    """
+
+    def __init__(self, whole: Progress) -> None:
+        self._whole = whole
+
+    def start(self, total: int | None, unit: str, description: str) -> None:
+        """Go on with the step."""
+
+    def advance(self, n: int = 1) -> None:
+        """Count ``n`` more units as done."""
+        self._whole.advance(n)
+
+    def status(self, text: str) -> None:
+        """Say how the step stands."""
+        self._whole.status(text)
+
+    def note(self, text: str) -> None:
+        """Say something about the step in words."""
+        self._whole.note(text)
+
+
 class LogProgress:
     """A reporter that logs a line at most every ``interval_s`` seconds, and one at the end of a step.
 

@@ -61,7 +61,7 @@ class InterfaceEnergeticsMaker(Maker):
         """Make the flow.
 
         Its output holds the references ``metal``, ``binary`` (relaxed bulk), ``interface`` (as built), ``relaxed``
-        (the relaxed interface) and ``energetics``.
+        (the relaxed interface), ``slabs`` (the thinnest relaxed slab of each surface) and ``energetics``.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class InterfaceEnergeticsMaker(Maker):
         metal, binary = bulk.output[0], bulk.output[1]
         jobs = [requests, bulk]
 
-        surface_energies = []
+        surface_energies, thinnest = [], []
         for phase, relaxed_bulk, crystal in (
             ("metal", metal, settings.metal),
             ("binary", binary, settings.binary),
@@ -85,6 +85,7 @@ class InterfaceEnergeticsMaker(Maker):
                 compute_surface_energy(relaxed_bulk, slabs.output, crystal), f"{phase} surface energy", "light"
             )
             surface_energies.append(surface.output)
+            thinnest.append(slabs.output[0])
             jobs += [built, slabs, surface]
 
         interface = wire(build_interface(metal, binary, settings), "build interface", "light")
@@ -121,6 +122,7 @@ class InterfaceEnergeticsMaker(Maker):
             "binary": binary,
             "interface": interface.output,
             "relaxed": relaxed.output[0],
+            "slabs": thinnest,
             "energetics": energetics.output,
         }
         return Flow(jobs, output=output, name=self.name)

@@ -58,7 +58,12 @@ class InterfaceTransportMaker(Maker):
             structures=settings.structures, level=self.level, reference=settings.reference
         ).make(metal_cif, binary_cif)
         built = energetics.output
-        learning = PotentialLearningMaker(plan=plan).make(built["metal"], built["binary"], built["relaxed"])
+        learning = PotentialLearningMaker(plan=plan).make(
+            built["metal"],
+            built["binary"],
+            built["relaxed"],
+            slabs=built["slabs"] if settings.training_set.has_slabs else (),
+        )
         transport = TransportMaker(settings=settings).make(
             built["metal"], built["interface"], built["relaxed"], learning.output.potential
         )

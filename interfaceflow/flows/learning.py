@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from jobflow.core.flow import Flow
@@ -44,6 +45,7 @@ class PotentialLearningMaker(Maker):
         metal: OutputReference,
         binary: OutputReference,
         relaxed: OutputReference,
+        slabs: Sequence[OutputReference] = (),
     ) -> Flow:
         """Make the flow; its output is the reference to the last ``LearningRoundDoc``.
 
@@ -51,10 +53,14 @@ class PotentialLearningMaker(Maker):
         ----------
         metal, binary, relaxed
             References to the RelaxationDocs of both bulk crystals and of the interface.
+        slabs
+            Those of slabs, where the training set has any.
         """
         plan = self.plan
         sampling = wire(
-            sample_training_set(metal, binary, relaxed, plan.training_set, plan.level, plan.reference, plan.seed),
+            sample_training_set(
+                metal, binary, relaxed, plan.training_set, plan.level, plan.reference, plan.seed, slabs
+            ),
             "sample training set",
             "dft",
         )

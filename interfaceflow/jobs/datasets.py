@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from ase import Atoms
 from jobflow.core.job import job
 
 from interfaceflow.core.errors import CalculationError, DataFileError
@@ -18,23 +21,64 @@ from interfaceflow.datasets.dataset import (
     Dataset,
     extend_training,
     make_dataset,
-    minimum_distances,
     read_dataset,
     write_dataset,
 )
-from interfaceflow.datasets.ladder import CellName, plan_trajectories
+from interfaceflow.datasets.decorrelation import choose_decorrelated
+from interfaceflow.datasets.distances import minimum_distances
+from interfaceflow.datasets.ladder import TrajectoryPlan, plan_trajectories
 from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.reference.dynamics import SamplingTask, sample_trajectory
 from interfaceflow.reference.labelling import LabelRequest, label_configurations
 from interfaceflow.reference.labels import reason_to_quarantine
 from interfaceflow.reference.levels_of_theory import packages_of
 from interfaceflow.reference.workers import WorkerFailure, map_in_workers
-from interfaceflow.schemas.datasets import DatasetDoc, QuarantinedLabel
+from interfaceflow.schemas.datasets import DatasetDoc, QuarantinedLabel, TrajectoryDoc
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
-from interfaceflow.schemas.settings import ReferenceSettings, TrainingSetSettings
+from interfaceflow.schemas.settings import ReferenceSettings, TrainingSetSettings, TrajectoryCell
 from interfaceflow.schemas.structures import RelaxationDoc
 
 Outcome = list[LabelledConfiguration] | WorkerFailure
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What is to be computed for a training set.
+
+    Attributes
+    ----------
+    relaxed
+        The relaxed cells by name: each is labelled and trained on.
+    plans
+        The trajectories.
+    """
+
+    relaxed: dict[TrajectoryCell, Atoms]
+    plans: list[TrajectoryPlan]
+
+    @property
+    def requests(self) -> list[LabelRequest]:
+        """The labels of the relaxed cells."""
+        return [LabelRequest(atoms, f"relaxed {name}", f"relaxed-{name}") for name, atoms in self.relaxed.items()]
+
+
+@dataclass(frozen=True)
+class SampledLabels:
+    """Labels that were sampled, sorted.
+
+    Attributes
+    ----------
+    trusted
+        Those to make a dataset of.
+    quarantined
+        Those that were refused, each with its reason.
+    trajectories
+        What was kept of each run.
+    """
+
+    trusted: list[LabelledConfiguration]
+    quarantined: list[QuarantinedLabel]
+    trajectories: list[TrajectoryDoc]
 
 
 @job
@@ -46,6 +90,7 @@ def sample_training_set(
     level: LevelOfTheory,
     reference: ReferenceSettings,
     seed: int,
+    slabs: Sequence[RelaxationDoc] = (),
 ) -> DatasetDoc:
     """Sample a training set by short reference MD over a ladder of temperatures and strains.
 
@@ -61,6 +106,8 @@ def sample_training_set(
         Number of workers.
     seed
         The flow's seed.
+    slabs
+        Relaxed slabs, at most one of each crystal, where the ladder has any; treated as the other cells are.
 
     Returns
     -------
@@ -75,31 +122,105 @@ def sample_training_set(
         If nothing is left to test on.
     """
     workspace = Workspace()
-    relaxed: dict[CellName, RelaxationDoc] = {"metal": metal, "binary": binary, "interface": interface}
-    cells = {name: load_structure(document.structure) for name, document in relaxed.items()}
-    plans = plan_trajectories(cells, settings, seed)
-    tasks = [
-        SamplingTask(
-            plan.atoms,
-            plan.temperature_K,
-            settings.timestep_fs,
-            plan.n_steps,
-            plan.sample_every,
-            plan.seed,
-            level,
-            plan.name,
-        )
-        for plan in plans
-    ]
-    starts = [LabelRequest(atoms, f"relaxed {name}", f"relaxed-{name}") for name, atoms in cells.items()]
-    trusted, quarantined = label_configurations(starts, level, reference.n_workers, progress_reporter())
-    for task, outcome in zip(tasks, _run_trajectories(tasks, workspace.folder, reference), strict=True):
-        good, bad = _sort_out(task.name, outcome)
-        trusted += good
-        quarantined += bad
-    dataset = make_dataset(trusted, frozenset(plan.name for plan in plans if plan.held_out))
+    ladder = plan_ladder([metal, binary, interface, *slabs], settings, seed)
+    starts = label_configurations(ladder.requests, level, reference.n_workers, progress_reporter())
+    tasks = [sampling_task(plan, settings, level) for plan in ladder.plans]
+    outcomes = _run_trajectories(tasks, workspace.folder, reference)
+    labels = sort_labels(ladder.plans, settings, starts, outcomes)
+    return build_dataset(workspace, labels, settings, level, seed)
+
+
+def plan_ladder(relaxed: Iterable[RelaxationDoc], settings: TrainingSetSettings, seed: int) -> Ladder:
+    """Lay out what is to be computed, from the relaxed cells.
+
+    Parameters
+    ----------
+    relaxed
+        Bulk crystals, the interface and slabs, told apart by kind and name.
+    settings
+        The families of trajectories.
+    seed
+        The flow's seed.
+    """
+    cells = {_cell_name(document): load_structure(document.structure) for document in relaxed}
+    return Ladder(cells, plan_trajectories(cells, settings, seed))
+
+
+def sampling_task(plan: TrajectoryPlan, settings: TrainingSetSettings, level: LevelOfTheory) -> SamplingTask:
+    """Return the run of a planned trajectory."""
+    family = plan.family
+    return SamplingTask(
+        atoms=plan.atoms,
+        temperature_K=plan.temperature_K,
+        timestep_fs=settings.timestep_fs,
+        n_steps=family.n_steps,
+        sample_every=family.sample_every,
+        seed=plan.seed,
+        level=level,
+        name=plan.name,
+        ramp_steps=family.ramp_steps,
+        ramp_from_K=family.ramp_from_K,
+        equilibration_steps=family.equilibration_steps,
+    )
+
+
+def sort_labels(
+    plans: Sequence[TrajectoryPlan],
+    settings: TrainingSetSettings,
+    starts: tuple[list[LabelledConfiguration], list[QuarantinedLabel]],
+    outcomes: Sequence[Outcome],
+) -> SampledLabels:
+    """Part the labels one can trust from those one cannot, and thin out the runs for which that was asked.
+
+    Parameters
+    ----------
+    plans
+        The trajectories.
+    settings
+        The ladder's settings.
+    starts
+        Trusted and refused labels of the relaxed cells.
+    outcomes
+        Frames of each trajectory in order of time, or why there are none, in the order of the plans.
+    """
+    labels = SampledLabels(list(starts[0]), list(starts[1]), [])
+    for plan, outcome in zip(plans, outcomes, strict=True):
+        good, bad = _sort_out(plan.name, outcome)
+        kept, trajectory = _thin_out(plan, good, settings.timestep_fs)
+        labels.trusted.extend(kept)
+        labels.quarantined.extend(bad)
+        labels.trajectories.append(trajectory)
+    return labels
+
+
+def build_dataset(
+    workspace: Workspace, labels: SampledLabels, settings: TrainingSetSettings, level: LevelOfTheory, seed: int
+) -> DatasetDoc:
+    """Split sampled labels by trajectory, write them, and describe them.
+
+    Raises
+    ------
+    UserInputError
+        If nothing is left to train on.
+    CalculationError
+        If nothing is left to test on.
+    """
+    held_out = frozenset(trajectory.name for trajectory in labels.trajectories if trajectory.held_out)
+    dataset = make_dataset(labels.trusted, held_out, electron_energy_eV=settings.electron_energy_eV)
     if not dataset.held_out:
-        raise CalculationError(f"no held-out configuration has a label one can trust: {_first_reasons(quarantined)}")
+        reasons = _first_reasons(labels.quarantined)
+        raise CalculationError(f"no held-out configuration has a label one can trust: {reasons}")
+    return describe_dataset(workspace, dataset, level, seed).model_copy(
+        update={
+            "quarantined": tuple(labels.quarantined),
+            "trajectories": tuple(labels.trajectories),
+            "electron_energy_eV": settings.electron_energy_eV,
+        }
+    )
+
+
+def describe_dataset(workspace: Workspace, dataset: Dataset, level: LevelOfTheory, seed: int | None) -> DatasetDoc:
+    """Write a dataset into a job's folder and describe it."""
     training, held_out = write_dataset(dataset, workspace.folder)
     return DatasetDoc(
         training=FileRef.of(training),
@@ -108,7 +229,7 @@ def sample_training_set(
         n_held_out=len(dataset.held_out),
         species=dataset.species,
         min_distances_A=minimum_distances(dataset.training),
-        quarantined=tuple(quarantined),
+        n_duplicates=dataset.n_duplicates,
         level_of_theory=level.name,
         physics_hash=level.physics_hash,
         provenance=workspace.provenance(*packages_of(level), seed=seed),
@@ -140,7 +261,7 @@ def extend_dataset(
         If the new labels are of another level of theory.
     """
     old = load_dataset(dataset)
-    new = extend_training(old, labelled)
+    new = extend_training(old, labelled, electron_energy_eV=dataset.electron_energy_eV)
     path = workspace.path(TRAINING_FILE)
     write_labelled(new.training, path)
     added = new.training[len(old.training) :]
@@ -148,6 +269,7 @@ def extend_dataset(
         "training": FileRef.of(path),
         "n_training": len(new.training),
         "species": new.species,
+        "n_duplicates": dataset.n_duplicates + new.n_duplicates,
         "min_distances_A": _merge_minima(dataset.min_distances_A, minimum_distances(added)),
         "quarantined": (*dataset.quarantined, *quarantined),
         "provenance": workspace.provenance(*dataset.provenance.package_versions, seed=dataset.provenance.seed),
@@ -166,7 +288,7 @@ def _run_trajectories(tasks: Sequence[SamplingTask], folder: Path, reference: Re
     outcomes: list[Outcome | None] = [_finished(path, task.n_samples) for path, task in zip(files, tasks, strict=True)]
     missing = [index for index, outcome in enumerate(outcomes) if outcome is None]
     progress = progress_reporter()
-    progress.start(sum(tasks[index].n_steps for index in missing), "MD step", "Sampling the training set")
+    progress.start(sum(tasks[index].n_steps_in_all for index in missing), "MD step", "Sampling the training set")
 
     def keep(position: int, frames: list[LabelledConfiguration]) -> None:
         write_labelled(frames, files[missing[position]])
@@ -175,7 +297,7 @@ def _run_trajectories(tasks: Sequence[SamplingTask], folder: Path, reference: Re
         sample_trajectory,
         [tasks[index] for index in missing],
         n_workers=reference.n_workers,
-        size=lambda task: len(task.atoms) * task.n_steps,
+        size=lambda task: len(task.atoms) * task.n_steps_in_all,
         progress=progress,
         on_result=keep,
     )
@@ -195,8 +317,8 @@ def _finished(path: Path, n_samples: int) -> list[LabelledConfiguration] | None:
 def _identity(task: SamplingTask) -> str:
     """Return a short hash of everything that decides what a trajectory gives."""
     arrays = [task.atoms.numbers, task.atoms.cell.array.round(6), task.atoms.positions.round(6)]
-    numbers = f"{task.temperature_K} {task.timestep_fs} {task.n_steps} {task.sample_every} {task.seed}"
-    text = f"{numbers} {task.level.physics_hash}".encode()
+    lengths = f"{task.ramp_steps} {task.ramp_from_K} {task.equilibration_steps} {task.n_steps} {task.sample_every}"
+    text = f"{task.temperature_K} {task.timestep_fs} {lengths} {task.seed} {task.level.physics_hash}".encode()
     return hashlib.sha256(text + b"".join(array.tobytes() for array in arrays)).hexdigest()[:12]
 
 
@@ -208,6 +330,39 @@ def _sort_out(name: str, outcome: Outcome) -> tuple[list[LabelledConfiguration],
     trusted = [frame for frame, reason in reasons if reason is None]
     refused = [QuarantinedLabel(source=frame.source, reason=reason) for frame, reason in reasons if reason is not None]
     return trusted, refused
+
+
+def _thin_out(
+    plan: TrajectoryPlan, frames: list[LabelledConfiguration], timestep_fs: float
+) -> tuple[list[LabelledConfiguration], TrajectoryDoc]:
+    """Keep the frames of a run that are asked for, and say how many that were."""
+    kept, time_fs, is_known = frames, None, False
+    if plan.family.sampling == "decorrelated" and frames:
+        indices, correlation = choose_decorrelated(np.array([frame.free_energy_eV for frame in frames]))
+        kept = [frames[index] for index in indices]
+        time_fs = correlation.time * plan.family.sample_every * timestep_fs
+        is_known = correlation.is_known
+    return kept, TrajectoryDoc(
+        name=plan.name,
+        temperature_K=plan.temperature_K,
+        held_out=plan.held_out,
+        n_frames=len(frames),
+        n_kept=len(kept),
+        correlation_time_fs=time_fs,
+        correlation_is_known=is_known,
+    )
+
+
+def _cell_name(relaxed: RelaxationDoc) -> TrajectoryCell:
+    """Return what the ladder calls a relaxed cell."""
+    names: dict[tuple[str, str], TrajectoryCell] = {
+        ("bulk", "metal"): "metal",
+        ("bulk", "binary"): "binary",
+        ("slab", "metal"): "metal_slab",
+        ("slab", "binary"): "binary_slab",
+        ("interface", "interface"): "interface",
+    }
+    return names[relaxed.kind, relaxed.name]
 
 
 def _first_reasons(quarantined: Sequence[QuarantinedLabel], n: int = 3) -> str:

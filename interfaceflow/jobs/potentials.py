@@ -13,10 +13,11 @@ from interfaceflow.core.files import FileRef
 from interfaceflow.core.formats.cfg import Configuration, read_configurations, write_configurations
 from interfaceflow.core.formats.labelled_file import read_labelled
 from interfaceflow.core.labelled import LabelledConfiguration
+from interfaceflow.core.labels import region_names
 from interfaceflow.core.progress import progress_reporter
 from interfaceflow.datasets.vacuum import has_vacuum
 from interfaceflow.jobs.workspace import Workspace
-from interfaceflow.potentials.evaluation import Comparison, compare_labels
+from interfaceflow.potentials.evaluation import Comparison, compare_labels, errors_by_group, force_errors_by_group
 from interfaceflow.potentials.mlp import Mlp, MlpTrainingSettings, write_untrained_potential
 from interfaceflow.potentials.zbl import compute_zbl
 from interfaceflow.schemas.datasets import DatasetDoc, ParityDoc, PotentialDoc
@@ -57,13 +58,9 @@ def evaluate_potential(dataset: DatasetDoc, potential: PotentialDoc) -> ParityDo
     held_out = read_labelled(dataset.held_out.path())
     mlp = Mlp(n_threads=_N_THREADS)
     comparison = _compare(mlp, workspace, potential.file, held_out, potential.species, potential.zbl)
-    temperatures = sorted({c.temperature_K for c in held_out if c.temperature_K is not None})
-    by_temperature = {
-        f"{temperature:g}": comparison.part(
-            np.array([c.temperature_K == temperature for c in held_out], dtype=bool)
-        ).errors
-        for temperature in temperatures
-    }
+    temperatures = [None if c.temperature_K is None else f"{c.temperature_K:g}" for c in held_out]
+    by_temperature = errors_by_group(comparison, temperatures)
+    regions = np.concatenate([region_names(c.atoms) for c in held_out])
     path = workspace.path("parity.npz")
     np.savez_compressed(
         path,
@@ -75,7 +72,9 @@ def evaluate_potential(dataset: DatasetDoc, potential: PotentialDoc) -> ParityDo
     )
     return ParityDoc(
         errors=comparison.errors,
-        errors_by_temperature=by_temperature,
+        errors_by_temperature=dict(sorted(by_temperature.items(), key=lambda item: float(item[0]))),
+        errors_by_system=errors_by_group(comparison, [c.system for c in held_out]),
+        force_errors_by_region=force_errors_by_group(comparison, regions),
         arrays=FileRef.of(path),
         potential_sha256=potential.file.sha256,
         provenance=workspace.provenance(),

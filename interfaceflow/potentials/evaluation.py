@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from interfaceflow.core.errors import UserInputError
 from interfaceflow.core.formats.cfg import Configuration
 from interfaceflow.core.units import EV_PER_A3_TO_GPA
-from interfaceflow.schemas.datasets import FitErrors
+from interfaceflow.schemas.datasets import FitErrors, ForceErrors
 
 FloatArray = NDArray[np.float64]
 
@@ -79,6 +79,68 @@ class Comparison:
             },
             stress_rmse_GPa=_root_mean_square(stress),
         )
+
+
+def errors_by_group(comparison: Comparison, groups: Sequence[str | None]) -> dict[str, FitErrors]:
+    """Return the errors of each group of configurations: those at one temperature, say, or of one system.
+
+    Parameters
+    ----------
+    comparison
+        All configurations.
+    groups
+        The group of each configuration; None for one that is in no group.
+
+    Returns
+    -------
+    dict
+        By group, in the order in which the groups are met.
+    """
+    members = np.array([group if group is not None else "" for group in groups], dtype=np.str_)
+    names = dict.fromkeys(group for group in groups if group is not None)
+    return {name: comparison.part(members == name).errors for name in names}
+
+
+def force_errors_by_group(comparison: Comparison, groups: NDArray[np.str_]) -> dict[str, ForceErrors]:
+    """Return the errors of the forces on each group of atoms: those near the interface, say.
+
+    Parameters
+    ----------
+    comparison
+        All configurations.
+    groups
+        The group of each atom of all configurations, one after another, shape (n_atoms,).
+
+    Returns
+    -------
+    dict
+        By group, in alphabetical order.
+
+    Raises
+    ------
+    UserInputError
+        If there is not one group for each atom.
+    """
+    if len(groups) != len(comparison.force_species):
+        raise UserInputError(
+            f"{len(groups)} atoms are in groups, and {len(comparison.force_species)} were compared: give one group "
+            "for each atom"
+        )
+    errors = {}
+    for name in np.unique(groups):
+        chosen = groups == name
+        reference, species = comparison.force_reference_eV_A[chosen], comparison.force_species[chosen]
+        difference = comparison.force_potential_eV_A[chosen] - reference
+        errors[str(name)] = ForceErrors(
+            n_atoms=len(reference),
+            rms_force_eV_A=_root_mean_square(reference),
+            rmse_eV_A=_root_mean_square(difference),
+            mae_eV_A=_mean_absolute(difference),
+            rmse_by_species_eV_A={
+                str(symbol): _root_mean_square(difference[species == symbol]) for symbol in np.unique(species)
+            },
+        )
+    return errors
 
 
 def compare_labels(

@@ -35,15 +35,21 @@ class SamplingTask:
     timestep_fs
         Time step, fs.
     n_steps
-        Steps of the run.
+        Steps from which frames are kept, after heating and equilibration.
     sample_every
-        A frame is kept every so many steps, the first after as many.
+        A frame is kept every so many of them, the first after as many.
     seed
         Seed of velocities and thermostat.
     level
         Level of theory.
     name
         Name of the run, and so of the trajectory.
+    ramp_steps
+        Steps in which the thermostat goes from ``ramp_from_K`` to the temperature, before all else.
+    ramp_from_K
+        Temperature at which heating starts, K.
+    equilibration_steps
+        Steps at temperature before those from which frames are kept.
     """
 
     atoms: Atoms
@@ -54,11 +60,30 @@ class SamplingTask:
     seed: int
     level: LevelOfTheory
     name: str
+    ramp_steps: int = 0
+    ramp_from_K: float = 100.0
+    equilibration_steps: int = 0
 
     @property
     def n_samples(self) -> int:
         """Number of frames the run gives."""
         return self.n_steps // self.sample_every
+
+    @property
+    def n_steps_in_all(self) -> int:
+        """Number of steps with heating and equilibration."""
+        return self.ramp_steps + self.equilibration_steps + self.n_steps
+
+    def thermostat_K(self, step: int) -> float:
+        """Return the thermostat's temperature in a step, counted from 1, K; at 0, that at which the run starts."""
+        if step >= self.ramp_steps:
+            return self.temperature_K
+        return self.ramp_from_K + (self.temperature_K - self.ramp_from_K) * step / self.ramp_steps
+
+    def is_sampled(self, step: int) -> bool:
+        """Tell whether the frame after a step, counted from 1, is kept."""
+        sampled_steps = step - self.ramp_steps - self.equilibration_steps
+        return sampled_steps > 0 and sampled_steps % self.sample_every == 0
 
 
 def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConfiguration]:
@@ -89,17 +114,19 @@ def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConf
     generator = np.random.default_rng(task.seed)
     atoms = task.atoms.copy()
     atoms.set_constraint()
-    thermalize_momenta(atoms, 2 * task.temperature_K, exact_temperature=len(atoms) > 1, rng=generator)
+    thermalize_momenta(atoms, 2 * task.thermostat_K(0), exact_temperature=len(atoms) > 1, rng=generator)
     Stationary(atoms)
     atoms.set_constraint(FixCom())
     atoms.calc = calculator_of(task.level)
-    thermostat: dict[str, Any] = {"temperature_K": task.temperature_K, "friction": FRICTION_PER_FS / units.fs}
+    thermostat: dict[str, Any] = {"temperature_K": task.thermostat_K(0), "friction": FRICTION_PER_FS / units.fs}
     dynamics = Langevin(atoms, task.timestep_fs * units.fs, fixcm=False, rng=generator, **thermostat)
     frames = []
-    for step in range(1, task.n_steps + 1):
+    for step in range(1, task.n_steps_in_all + 1):
+        if step <= task.ramp_steps:
+            dynamics.set_temperature(temperature_K=task.thermostat_K(step))
         dynamics.run(1)
         _check_together(atoms, step, task)
-        if step % task.sample_every == 0:
+        if task.is_sampled(step):
             frames.append(_label(atoms, step, task))
         advance()
     return frames

@@ -11,7 +11,7 @@ from interfaceflow.analysis.diffusivity import DIMENSIONS, WINDOW_END
 from interfaceflow.core.units import A2_PER_PS_TO_CM2_PER_S, BOLTZMANN_EV_PER_K
 from interfaceflow.report.numbers import diffusivity, fixed, significant
 from interfaceflow.report.svg import Axis, Chart
-from interfaceflow.schemas.datasets import FitErrors
+from interfaceflow.schemas.datasets import FitErrors, ForceErrors
 from interfaceflow.schemas.dynamics import MeltingPointDoc, ProductionDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
 from interfaceflow.schemas.settings import LearningSettings
@@ -75,6 +75,28 @@ def _parity(name: str, unit: str, reference: Array, potential: Array, css: str, 
     if step > 1:
         text = f"one of {step} shown"
         chart.text(x.low + 0.96 * (x.high - x.low), x.low + 0.04 * (x.high - x.low), text, anchor="end")
+    return chart.render()
+
+
+def region_chart(by_region: Mapping[str, ForceErrors], elements: Sequence[str]) -> str:
+    """Draw the force error of each element in each region, a group of columns for each region."""
+    marks = tuple((float(place), name) for place, name in enumerate(by_region))
+    worst = max(errors.rmse_by_species_eV_A[e] for errors in by_region.values() for e in errors.rmse_by_species_eV_A)
+    chart = Chart(
+        Axis("", -0.5, len(by_region) - 0.5, marks=marks),
+        Axis("F RMSE / eV/Å", 0, 1.2 * worst or 1.0),
+        width=620,
+        height=260,
+    )
+    room = 0.8 / len(elements)
+    for place, (name, errors) in enumerate(by_region.items()):
+        for number, element in enumerate(elements):
+            if element not in errors.rmse_by_species_eV_A:
+                continue
+            x, value = place + (number - (len(elements) - 1) / 2) * room, errors.rmse_by_species_eV_A[element]
+            tip = f"{element}, {name}: {significant(value)} eV/Å"
+            chart.column(x, value, "accent" if number % 2 == 0 else "muted", 0.45 * room, tip)
+            chart.text(x, value + 0.03 * worst, element)
     return chart.render()
 
 

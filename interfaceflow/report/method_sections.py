@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import yaml
@@ -10,7 +11,7 @@ from interfaceflow.core.durations import format_duration
 from interfaceflow.report import charts, html
 from interfaceflow.report.numbers import significant
 from interfaceflow.report.sections import load_arrays
-from interfaceflow.schemas.datasets import DatasetDoc, ParityDoc, PotentialDoc
+from interfaceflow.schemas.datasets import DatasetDoc, ForceErrors, ParityDoc, PotentialDoc, TrajectoryDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
 from interfaceflow.schemas.structures import RelaxationDoc
@@ -98,6 +99,7 @@ def accuracy_section(results: FlowResults) -> str:
     )
     sets = [("all held-out", parity.errors)]
     sets += [(f"{name} K", errors) for name, errors in parity.errors_by_temperature.items()]
+    sets += [(f"system {name}", errors) for name, errors in parity.errors_by_system.items()]
     rows = [
         (
             name,
@@ -115,7 +117,67 @@ def accuracy_section(results: FlowResults) -> str:
         "set", "configurations", "E RMSE / meV/atom", "E MAE", "F RMSE / eV/Å", "F MAE", "stress RMSE / GPa",
         "F RMSE by element",
     )  # fmt: skip
-    return html.section("accuracy", title, *parts, pair, html.table(columns, rows, numeric=range(1, 7)))
+    parts += [pair, html.table(columns, rows, numeric=range(1, 7))]
+    if parity.force_errors_by_region:
+        parts.append(_errors_by_region(parity.force_errors_by_region))
+    return html.section("accuracy", title, *parts, _sampling(results.all_of(DatasetDoc)))
+
+
+def _errors_by_region(by_region: Mapping[str, ForceErrors]) -> str:
+    """Show where in the cell, and on which element, forces are off."""
+    elements = sorted({element for errors in by_region.values() for element in errors.rmse_by_species_eV_A})
+    rows = [
+        (
+            name,
+            str(errors.n_atoms),
+            significant(errors.rms_force_eV_A),
+            significant(errors.rmse_eV_A),
+            significant(errors.mae_eV_A),
+            *(
+                significant(errors.rmse_by_species_eV_A[element]) if element in errors.rmse_by_species_eV_A else ""
+                for element in elements
+            ),
+        )
+        for name, errors in by_region.items()
+    ]
+    columns = (
+        "atoms in", "number", "RMS force / eV/Å", "F RMSE / eV/Å", "F MAE", *(f"F RMSE {name}" for name in elements),
+    )  # fmt: skip
+    caption = "Force errors by element, at the interface and away from it; regions are those of the start of each run."
+    return html.figure(charts.region_chart(by_region, elements), caption) + html.table(
+        columns, rows, numeric=range(1, len(columns))
+    )
+
+
+def _sampling(datasets: Sequence[DatasetDoc]) -> str:
+    """Show which runs the first training set was sampled from, and what was kept of each."""
+    sampled = next((dataset for dataset in datasets if dataset.trajectories), None)
+    if sampled is None:
+        return ""
+    rows = [
+        (
+            run.name,
+            f"{run.temperature_K:g}",
+            "held out" if run.held_out else "training",
+            str(run.n_frames),
+            str(run.n_kept),
+            _correlation_words(run),
+        )
+        for run in sampled.trajectories
+    ]
+    columns = ("run", "T / K", "part", "labels", "kept", "memory of the energy / fs")
+    words = (
+        f"Trajectories are in the training or in the held-out part as a whole. {sampled.n_duplicates} configurations "
+        "were left out because another one was the same."
+    )
+    table = html.table(columns, rows, numeric=(1, 3, 4, 5))
+    return html.folded("What the training set was sampled from", html.paragraph(words) + table)
+
+
+def _correlation_words(run: TrajectoryDoc) -> str:
+    if run.correlation_time_fs is None:
+        return ""
+    return f"{'' if run.correlation_is_known else 'about '}{significant(run.correlation_time_fs, 2)}"
 
 
 def _repulsion_words(potential: PotentialDoc) -> str:

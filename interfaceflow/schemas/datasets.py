@@ -20,6 +20,24 @@ class QuarantinedLabel(BaseModel):
     reason: str = Field(description="Why its label was refused")
 
 
+class TrajectoryDoc(BaseModel):
+    """A run of the ladder, and what was kept of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Name of the run")
+    temperature_K: float = quantity("K", "Temperature", gt=0)
+    held_out: bool = Field(description="Whether its configurations are for testing only")
+    n_frames: int = Field(ge=0, description="Configurations with a label one can trust")
+    n_kept: int = Field(ge=0, description="How many of them were kept, before duplicates were left out")
+    correlation_time_fs: float | None = Field(
+        default=None, description="Integrated autocorrelation time of the energy, where it was asked for [fs]"
+    )
+    correlation_is_known: bool = Field(
+        default=False, description="Whether the run is at least 20 such times long; else the time is only a guess"
+    )
+
+
 class DatasetDoc(Doc):
     """Labelled configurations: extended XYZ files, energies in eV, forces in eV/Å, stress in eV/Å3 (ASE's sign)."""
 
@@ -30,6 +48,11 @@ class DatasetDoc(Doc):
     species: tuple[str, ...] = Field(description="Elements, in the order of the potential's types")
     min_distances_A: dict[str, float] = Field(description="Smallest distance by pair, as 'Cl-Li' [Å]")
     quarantined: tuple[QuarantinedLabel, ...] = Field(default=(), description="Labels that were refused")
+    trajectories: tuple[TrajectoryDoc, ...] = Field(default=(), description="The runs it was sampled from")
+    n_duplicates: int = Field(default=0, ge=0, description="Configurations left out because another one was the same")
+    electron_energy_eV: float | None = Field(
+        default=None, description="Energy of an electron by which charged cells were aligned with neutral ones [eV]"
+    )
     level_of_theory: str = Field(description="Name of the level of theory")
     physics_hash: str = Field(description="SHA-256 of its physics; one dataset has one")
 
@@ -46,6 +69,18 @@ class FitErrors(BaseModel):
     force_mae_eV_A: float = quantity("eV/Å", "Mean absolute error of force components", ge=0)
     force_rmse_by_species_eV_A: dict[str, float] = Field(description="The same by element [eV/Å]")
     stress_rmse_GPa: float = quantity("GPa", "Root mean square error of stress components", ge=0)
+
+
+class ForceErrors(BaseModel):
+    """Errors of a potential's forces on a group of atoms."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_atoms: int = Field(ge=1, description="Atoms compared, of all configurations together")
+    rms_force_eV_A: float = quantity("eV/Å", "Root mean square of the reference's force components", ge=0)
+    rmse_eV_A: float = quantity("eV/Å", "Root mean square error of force components", ge=0)
+    mae_eV_A: float = quantity("eV/Å", "Mean absolute error of force components", ge=0)
+    rmse_by_species_eV_A: dict[str, float] = Field(description="The root mean square error by element [eV/Å]")
 
 
 class PotentialDoc(Doc):
@@ -83,6 +118,12 @@ class ParityDoc(Doc):
 
     errors: FitErrors = Field(description="Errors on the held-out set")
     errors_by_temperature: dict[str, FitErrors] = Field(default_factory=dict, description="The same by temperature [K]")
+    errors_by_system: dict[str, FitErrors] = Field(
+        default_factory=dict, description="The same by system, where several share the training set"
+    )
+    force_errors_by_region: dict[str, ForceErrors] = Field(
+        default_factory=dict, description="Errors of forces by phase and region of the atoms, as 'metal interface'"
+    )
     arrays: FileRef = Field(
         description="NumPy archive: energy_reference, energy_potential [eV/atom], "
         "force_reference, force_potential [eV/Å], force_species"

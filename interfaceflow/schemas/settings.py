@@ -90,11 +90,33 @@ class ReferenceSettings(Settings):
     n_workers: int = Field(default=2, ge=1, le=1024, description="Processes that label at the same time")
 
 
+class VacancySettings(Settings):
+    """Atoms that are left out of a cell."""
+
+    species: str = Field(description="Element of which atoms are removed")
+    fraction: float = quantity(
+        "1",
+        "Share of that element's atoms to remove, at least one; from the interface region where the cell has one",
+        gt=0,
+        le=0.2,
+    )
+
+
+TrajectoryCell = Literal["interface", "metal", "binary", "metal_slab", "binary_slab"]
+
+
 class ReferenceTrajectorySettings(Settings):
     """One family of short reference MD runs: a cell, over temperatures and strains."""
 
-    cell: Literal["interface", "metal", "binary"] = Field(description="Which cell is run")
-    n_atoms: int = Field(default=64, ge=1, le=2000, description="Bulk cells are repeated to about this many atoms")
+    cell: TrajectoryCell = Field(
+        description="Which cell is run; a slab is the thinnest of those for the surface energy"
+    )
+    n_atoms: int = Field(
+        default=64, ge=1, le=2000, description="Bulk cells and slabs are repeated to about this many atoms"
+    )
+    vacancies: VacancySettings | None = Field(
+        default=None, description="Atoms to leave out, other ones in each run; none if not given"
+    )
     temperatures_K: tuple[Temperature, ...] = Field(min_length=1, description="Temperatures of the training runs [K]")
     held_out_temperatures_K: tuple[Temperature, ...] = Field(
         default=(), description="Temperatures of runs that are only for testing [K]"
@@ -102,10 +124,27 @@ class ReferenceTrajectorySettings(Settings):
     strains: tuple[Strain, ...] = Field(
         default=(0.0,),
         min_length=1,
-        description="Strains: isotropic for bulk, along the normal for the interface [1]",
+        description="Strains: isotropic for bulk, along the normal for the interface, in the plane for slabs [1]",
     )
-    n_steps: int = Field(default=60, ge=1, le=1_000_000, description="MD steps of each run")
+    ramp_steps: int = Field(default=0, ge=0, le=1_000_000, description="MD steps in which each run is heated up first")
+    ramp_from_K: Temperature = Field(default=100.0, description="Temperature at which heating starts [K]")
+    equilibration_steps: int = Field(
+        default=0, ge=0, le=1_000_000, description="MD steps at temperature before the first configuration"
+    )
+    n_steps: int = Field(
+        default=60, ge=1, le=1_000_000, description="MD steps of each run from which configurations are kept"
+    )
     sample_every: int = Field(default=6, ge=1, description="A configuration is kept every so many steps")
+    sampling: Literal["interval", "decorrelated"] = Field(
+        default="interval",
+        description="'decorrelated' keeps, of those, only configurations at least twice the measured autocorrelation "
+        "time of the energy apart",
+    )
+
+    @property
+    def n_runs(self) -> int:
+        """Number of runs for training: temperatures times strains."""
+        return len(self.temperatures_K) * len(self.strains)
 
     @model_validator(mode="after")
     def _something_is_kept(self) -> Self:
@@ -116,19 +155,57 @@ class ReferenceTrajectorySettings(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _heating_goes_up(self) -> Self:
+        coldest = min(*self.temperatures_K, *self.held_out_temperatures_K, 5000.0)
+        if self.ramp_steps and self.ramp_from_K > coldest:
+            raise ValueError(
+                f"ramp_from_K ({self.ramp_from_K:g}) is above the lowest temperature ({coldest:g} K), so that run "
+                "would be cooled; give a lower ramp_from_K"
+            )
+        return self
+
 
 class TrainingSetSettings(Settings):
     """The training set before active learning."""
 
     timestep_fs: float = quantity("fs", "Time step of reference MD", default=2.0, gt=0, le=5)
     trajectories: tuple[ReferenceTrajectorySettings, ...] = Field(min_length=1, description="What is run")
+    held_out_fraction: float = quantity(
+        "1",
+        "Share of the training runs that are for testing instead, whole runs drawn at random; beside those at "
+        "held_out_temperatures_K",
+        default=0.0,
+        ge=0,
+        lt=1,
+    )
+    electron_energy_eV: float | None = Field(
+        default=None,
+        description="Energy of one electron in its reservoir, by which charged cells are aligned with neutral ones; "
+        "without it the two do not share a training set [eV]",
+    )
+
+    @property
+    def has_slabs(self) -> bool:
+        """Whether a slab is run."""
+        return any(family.cell in ("metal_slab", "binary_slab") for family in self.trajectories)
 
     @model_validator(mode="after")
     def _held_out_exists(self) -> Self:
-        if not any(trajectory.held_out_temperatures_K for trajectory in self.trajectories):
+        if not self.held_out_fraction and not any(family.held_out_temperatures_K for family in self.trajectories):
             raise ValueError(
-                "no trajectory has held_out_temperatures_K, so there would be nothing to test the potential on; "
-                "give at least one"
+                "no trajectory has held_out_temperatures_K and there is no held_out_fraction, so there would be "
+                "nothing to test the potential on; give at least one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_trained_on(self) -> Self:
+        n_runs = sum(family.n_runs for family in self.trajectories)
+        if self.held_out_fraction and max(1, round(self.held_out_fraction * n_runs)) >= n_runs:
+            raise ValueError(
+                f"held_out_fraction ({self.held_out_fraction:g}) of {n_runs} runs leaves none to train on; whole runs "
+                "are held out, so give more temperatures or strains, or a smaller fraction"
             )
         return self
 

@@ -26,6 +26,8 @@ def configuration():
         charge_e=-1.0,
         converged=False,
         magnetic_moments=np.array([0.5, 0.0]),
+        system="glass",
+        energy_alignment_eV=-2.5,
     )
 
 
@@ -36,6 +38,7 @@ def test_everything_survives_a_round_trip(configuration, tmp_path):
     for name in ("free_energy_eV", "energy_eV", "physics_hash", "source", "trajectory", "temperature_K"):
         assert getattr(after, name) == getattr(configuration, name), name
     assert (after.charge_e, after.converged) == (-1.0, False)
+    assert (after.system, after.energy_alignment_eV) == ("glass", -2.5)
     for name in ("forces_eV_A", "stress_eV_A3", "magnetic_moments"):
         np.testing.assert_allclose(getattr(after, name), getattr(configuration, name), atol=1e-8)
     np.testing.assert_allclose(after.atoms.cell, configuration.atoms.cell)
@@ -69,3 +72,17 @@ def test_a_structure_without_label_is_refused(tmp_path):
     Atoms("Li", cell=[3, 3, 3], pbc=True).write(path)
     with pytest.raises(DataFileError, match=r"bare\.xyz, frame 0: the label has no energy, free_energy, forces"):
         read_labelled(path)
+
+
+def test_what_was_there_stays_when_writing_fails(configuration, tmp_path):
+    path = tmp_path / "set.xyz"
+    write_labelled([configuration], path)
+
+    def broken():
+        yield configuration
+        raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError, match="full"):
+        write_labelled(broken(), path)
+    assert len(read_labelled(path)) == 1
+    assert list(tmp_path.iterdir()) == [path]

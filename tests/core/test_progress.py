@@ -5,6 +5,7 @@ import pytest
 from interfaceflow.core.progress import (
     LogProgress,
     Progress,
+    ProgressInParts,
     SilentProgress,
     progress_reporter,
     set_progress_reporter,
@@ -79,3 +80,20 @@ def test_another_reporter_can_be_installed():
         assert progress_reporter() is mine
     finally:
         set_progress_reporter(before)
+
+
+def test_parts_are_reported_as_the_step_they_make(clock, caplog):
+    caplog.set_level(logging.INFO, "interfaceflow")
+    whole = LogProgress(interval_s=1000.0, clock=clock)
+    whole.start(4, "label", "Labelling again")
+    parts = ProgressInParts(whole)
+    assert isinstance(parts, Progress)
+    for _ in range(2):
+        parts.start(2, "label", "Labelling")
+        parts.status("half")
+        parts.advance(2)
+    parts.note("done")
+    assert [record.getMessage() for record in caplog.records] == [
+        "Labelling again: 4 of 4 labels in 0 s, half",
+        "Labelling again: done",
+    ]

@@ -1,38 +1,17 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from ase import Atoms
-from ase.build import bulk
-from ase.neighborlist import neighbor_list
+from frames import configuration
+from hypothesis import given
+from hypothesis import strategies as st
 
 from interfaceflow.core.errors import DataFileError, UserInputError
-from interfaceflow.core.labelled import LabelledConfiguration
 from interfaceflow.datasets.dataset import (
-    deduplicate,
+    Dataset,
     extend_training,
     make_dataset,
-    minimum_distances,
     read_dataset,
     write_dataset,
 )
-
-
-def configuration(seed, trajectory="run", physics_hash="a1b2"):
-    generator = np.random.default_rng(seed)
-    atoms = bulk("LiCl", "rocksalt", a=5.1, cubic=True)
-    atoms.positions += generator.normal(0, 0.05, (8, 3))
-    return LabelledConfiguration(
-        atoms=atoms,
-        free_energy_eV=-31.0 - seed,
-        energy_eV=-31.1 - seed,
-        forces_eV_A=generator.normal(size=(8, 3)),
-        stress_eV_A3=generator.normal(size=6),
-        physics_hash=physics_hash,
-        source=f"{trajectory}, step {seed}",
-        trajectory=trajectory,
-        temperature_K=300.0,
-    )
 
 
 def test_the_split_is_by_trajectory():
@@ -51,21 +30,35 @@ def test_labels_of_different_physics_are_never_mixed():
         extend_training(dataset, [configuration(2, physics_hash="c3d4")])
 
 
-def test_charged_and_neutral_cells_are_never_mixed():
-    with pytest.raises(UserInputError, match="charged and neutral"):
-        make_dataset([configuration(1), replace(configuration(2), charge_e=1.0)], frozenset())
-
-
 def test_nothing_to_train_on_is_refused():
     with pytest.raises(UserInputError, match="no training configuration"):
         make_dataset([configuration(1)], frozenset({"run"}))
 
 
-def test_a_configuration_is_kept_once_however_it_is_wrapped():
-    first, second = configuration(1), configuration(2)
-    wrapped = replace(first, atoms=first.atoms.copy())
-    wrapped.atoms.positions += wrapped.atoms.cell.array[0] - 3 * wrapped.atoms.cell.array[2] + 1e-6
-    assert deduplicate([first, second, wrapped, first]) == [first, second]
+def test_no_dataset_can_hold_a_trajectory_in_both_parts():
+    with pytest.raises(UserInputError, match=r"same trajectory .*: run; a trajectory goes into one of them"):
+        Dataset((configuration(1),), (configuration(2),))
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from("abcd")), min_size=1), st.sets(st.sampled_from("abc")))
+def test_no_split_leaks(drawn, held_out_trajectories):
+    labelled = [configuration(seed, name) for seed, name in drawn]
+    if all(name in held_out_trajectories for _, name in drawn):
+        with pytest.raises(UserInputError, match="no training configuration"):
+            make_dataset(labelled, frozenset(held_out_trajectories))
+        return
+    dataset = make_dataset(labelled, frozenset(held_out_trajectories))
+    assert {c.trajectory for c in dataset.training}.isdisjoint(c.trajectory for c in dataset.held_out)
+    # The seed makes the positions: the same frame is never in both parts, whatever it is called.
+    energies = [c.free_energy_eV for part in (dataset.training, dataset.held_out) for c in part]
+    assert len(set(energies)) == len(energies) == len(labelled) - dataset.n_duplicates
+
+
+def test_what_is_in_both_parts_is_only_trained_on():
+    dataset = make_dataset([configuration(1, "b"), configuration(1, "a"), configuration(2, "b")], frozenset({"b"}))
+    assert [c.source for c in dataset.training] == ["a, step 1"]
+    assert [c.source for c in dataset.held_out] == ["b, step 2"]
+    assert dataset.n_duplicates == 1
 
 
 def test_extending_leaves_the_held_out_part_alone():
@@ -73,30 +66,14 @@ def test_extending_leaves_the_held_out_part_alone():
     larger = extend_training(dataset, [configuration(1, "a"), configuration(3, "c")])
     assert [c.source for c in larger.training] == ["a, step 1", "c, step 3"]
     assert larger.held_out == dataset.held_out
+    assert larger.n_duplicates == 1
 
 
-def test_minimum_distances_are_those_of_the_nearest_images():
-    # Rock salt with a = 5.1 Å: unlike neighbours at a / 2, like ones at a / sqrt(2); one Li moved 0.1 Å along x.
-    ideal = replace(configuration(1), atoms=bulk("LiCl", "rocksalt", a=5.1, cubic=True))
-    assert minimum_distances([ideal]) == pytest.approx({"Cl-Cl": 3.6062, "Cl-Li": 2.55, "Li-Li": 3.6062}, abs=1e-4)
-    moved = replace(ideal, atoms=ideal.atoms.copy())
-    moved.atoms.positions[0, 0] += 0.1
-    assert minimum_distances([ideal, moved])["Cl-Li"] == pytest.approx(2.45)
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_minimum_distances_agree_with_a_neighbour_list_in_small_skewed_cells(seed):
-    generator = np.random.default_rng(seed)
-    cell = np.diag(generator.uniform(2.5, 9.0, 3)) + np.tril(generator.uniform(-2.0, 2.0, (3, 3)), -1)
-    atoms = Atoms("LiClLi", scaled_positions=generator.uniform(-3.0, 3.0, (3, 3)), cell=cell, pbc=True)
-    symbols = np.array(atoms.get_chemical_symbols())
-    centre, neighbour, distance = neighbor_list("ijd", atoms, 6.0)
-    expected = {}
-    for first, second in (("Cl", "Cl"), ("Cl", "Li"), ("Li", "Li")):
-        chosen = distance[(symbols[centre] == first) & (symbols[neighbour] == second)]
-        if len(chosen):
-            expected[f"{first}-{second}"] = chosen.min()
-    assert minimum_distances([replace(configuration(1), atoms=atoms)]) == pytest.approx(expected)
+def test_extending_never_takes_what_is_held_out():
+    dataset = make_dataset([configuration(1, "a"), configuration(2, "b")], frozenset({"b"}))
+    with pytest.raises(UserInputError, match="same trajectory"):
+        extend_training(dataset, [configuration(3, "b")])
+    assert extend_training(dataset, [configuration(2, "learning round 0")]).training == dataset.training
 
 
 def test_files_keep_everything(tmp_path):
@@ -123,9 +100,15 @@ def test_a_truncated_file_is_refused(tmp_path):
         read_dataset(training, held_out)
 
 
+def test_files_that_share_a_trajectory_are_refused(tmp_path):
+    training, _ = write_dataset(make_dataset([configuration(1)], frozenset()), tmp_path)
+    with pytest.raises(DataFileError, match=r"training\.xyz.*same trajectory"):
+        read_dataset(training, training)
+
+
 def test_files_of_different_physics_are_refused(tmp_path):
     training, _ = write_dataset(make_dataset([configuration(1)], frozenset()), tmp_path)
     (tmp_path / "other").mkdir()
-    other, _ = write_dataset(make_dataset([configuration(2, physics_hash="c3d4")], frozenset()), tmp_path / "other")
+    other, _ = write_dataset(make_dataset([configuration(2, "b", "c3d4")], frozenset()), tmp_path / "other")
     with pytest.raises(DataFileError, match="2 different levels of theory"):
         read_dataset(training, other)

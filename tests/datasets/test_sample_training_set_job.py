@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from ase.build import bulk
+from ase.build import bulk, surface
 from jobflow.core.job import job
 from jobflow.core.store import JobStore
 from maggma.stores import MemoryStore
@@ -70,12 +70,13 @@ def make_requests():
         "metal": bulk("Ar", "fcc", a=5.3),
         "binary": bulk("Kr", "fcc", a=5.3, cubic=True),
         "interface": bulk("Ar", "fcc", a=5.3, cubic=True).repeat((1, 1, 2)),
+        "slab": surface(bulk("Ar", "fcc", a=5.3), (1, 0, 0), 3, vacuum=5.0, periodic=True),
     }
     cells["interface"].symbols[4:] = "Kr"
     return [
         RelaxationRequest(
-            kind="interface" if name == "interface" else "bulk",
-            name=name,
+            kind=name if name in ("interface", "slab") else "bulk",
+            name="metal" if name == "slab" else name,
             structure=workspace.store_structure(atoms, name),
             free_axes="none",
         )
@@ -94,6 +95,39 @@ def test_the_ladder_becomes_a_dataset(store, sampling):
     assert {c.temperature_K for c in dataset.held_out} == {400.0}
     assert {c.trajectory for c in dataset.training} & {c.trajectory for c in dataset.held_out} == set()
     assert min(document.min_distances_A.values()) > 2.5
+
+
+def test_a_ladder_of_all_kinds_of_cells(store):
+    family = {"temperatures_K": [300], "n_steps": 12, "sample_every": 1, "sampling": "decorrelated"}
+    ladder = TrainingSetSettings(
+        held_out_fraction=0.4,
+        trajectories=[
+            family | {"cell": "metal_slab", "n_atoms": 8, "ramp_steps": 4, "equilibration_steps": 2},
+            family | {"cell": "binary", "n_atoms": 4, "vacancies": {"species": "Kr", "fraction": 0.1}},
+            family | {"cell": "metal", "n_atoms": 4},
+        ],
+    )
+    requests = make_requests()
+    relaxations = relax(requests.output, LEVEL, ReferenceSettings())
+    requests.run(store)
+    relaxations.run(store)
+    metal, binary, interface, slab = (relaxations.output[index] for index in range(4))
+    document = (
+        sample_training_set(metal, binary, interface, ladder, LEVEL, ReferenceSettings(), 5, [slab]).run(store).output
+    )
+    assert [run.name for run in document.trajectories] == [
+        "0-metal_slab-300K-strain+0.0000",
+        "1-binary-vacancies-300K-strain+0.0000",
+        "2-metal-300K-strain+0.0000",
+    ]
+    assert sum(run.held_out for run in document.trajectories) == 1
+    assert {run.n_frames for run in document.trajectories} == {12}
+    assert all(1 <= run.n_kept <= 12 and run.correlation_time_fs >= 1.0 for run in document.trajectories)
+    kept = {run.held_out: run.n_kept for run in document.trajectories}
+    assert document.n_held_out == kept[True]
+    # Four relaxed cells are trained on too; the metal's slab is there with and without repeats.
+    assert document.n_training == 4 + sum(run.n_kept for run in document.trajectories if not run.held_out)
+    assert document.n_duplicates == 0
 
 
 def test_a_job_that_was_killed_goes_on(store, sampling, monkeypatch):
@@ -135,7 +169,7 @@ def test_a_run_that_fails_is_quarantined_and_the_others_stay(store, sampling, mo
 
 def test_new_labels_extend_the_training_part(store, sampling):
     before = sampling.run(store).output
-    new = read_labelled(before.training.path())[:2]
+    new = read_labelled(before.training.path())[1:3]  # of several atoms: one alone is the same wherever it is
     for label in new:
         label.atoms.positions += np.random.default_rng(0).normal(0, 0.1, label.atoms.positions.shape)
 

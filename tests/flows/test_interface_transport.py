@@ -36,3 +36,24 @@ def test_jobs_remember_what_goes_into_them(flow):
         uuid_of["train potential"],
         uuid_of["learning starts"],
     }
+
+
+def test_slabs_go_into_the_training_set_only_where_it_has_any():
+    def parents(settings):
+        level = LevelOfTheory(name="chgnet", description="", physics=ChgnetSettings(engine="chgnet"))
+        cif = FileRef(uri="Li.cif", sha256="0" * 64, n_bytes=1)
+        made = InterfaceTransportMaker(settings=settings, level=level).make(cif, cif)
+        by_name = {job.name: job for job, _ in made.iterflow()}
+        names = {job.uuid: name for name, job in by_name.items()}
+        return {names[uuid] for uuid in by_name["sample training set"].metadata["parent_uuids"]}
+
+    content = yaml.safe_load((CONFIGS / "smoke.yaml").read_text())
+    assert parents(RecipeSettings.model_validate(content)) == {"relax bulk", "relax interface"}
+    slab = {"cell": "metal_slab", "temperatures_K": [300]}
+    content["training_set"]["trajectories"].append(slab)
+    assert parents(RecipeSettings.model_validate(content)) == {
+        "relax bulk",
+        "relax interface",
+        "relax metal slabs",
+        "relax binary slabs",
+    }

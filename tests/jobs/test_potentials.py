@@ -8,11 +8,16 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import train_small_potential
+from jobflow import JobStore, run_locally
+from maggma.stores import MemoryStore
 from train_small_potential import labels_of, run_training, store_dataset
 
 from interfaceflow.core.formats.cfg import read_configurations
+from interfaceflow.jobs.potentials import evaluate_potential
+from interfaceflow.jobs.wiring import wire
 from interfaceflow.schemas.settings import PotentialSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:cd is deprecated:FutureWarning")
@@ -71,3 +76,33 @@ def test_a_killed_job_goes_on_when_it_is_run_again(project):
     assert int(re.search(r"training goes on from .*checkpoint: (\d+) iterations are done", log)[1]) >= 3
     assert "training ended after 12 iterations" in log
     assert not list(project.glob(".interfaceflow/files/*/*.checkpoint"))
+
+
+def test_errors_are_told_by_temperature_system_region_and_species(project):
+    held_out = [
+        replace(label, temperature_K=temperature, system=system)
+        for label, temperature, system in zip(
+            labels_of("test.cfg", 4), (300.0, 1200.0, 1200.0, None), ("a", "a", "b", "b"), strict=True
+        )
+    ]
+    for label in held_out[:2]:
+        n = len(label.atoms)
+        label.atoms.set_array("phase", np.array(["metal"] * n))
+        label.atoms.set_array("region", np.array(["interface", *["interior"] * (n - 1)]))
+        label.atoms.set_array("origin_index", np.arange(n))
+    dataset = store_dataset(labels_of("train.cfg", 3), held_out)
+    potential = run_training(dataset, PotentialSettings(level=4, max_iterations=2))
+    made = wire(evaluate_potential(dataset, potential), "evaluate potential", "cpu")
+    parity = run_locally(made, store=JobStore(MemoryStore()), ensure_success=True, log=False)[made.uuid][1].output
+    assert list(parity.errors_by_temperature) == ["300", "1200"]
+    assert {name: one.n_configurations for name, one in parity.errors_by_system.items()} == {"a": 2, "b": 2}
+    sizes = [len(label.atoms) for label in held_out]
+    assert {name: one.n_atoms for name, one in parity.force_errors_by_region.items()} == {
+        "metal interface": 2,
+        "metal interior": sizes[0] + sizes[1] - 2,
+        "cells without labels": sizes[2] + sizes[3],
+    }
+    by_region = parity.force_errors_by_region.values()
+    assert set().union(*(one.rmse_by_species_eV_A for one in by_region)) == {"Li", "S"}
+    mean_square = sum(one.n_atoms * one.rmse_eV_A**2 for one in by_region) / sum(sizes)
+    assert mean_square == pytest.approx(parity.errors.force_rmse_eV_A**2)

@@ -51,6 +51,27 @@ def test_the_seed_decides_the_run(sampling):
     assert np.abs(first.atoms.positions - other.atoms.positions).max() > 0.01
 
 
+def test_frames_come_after_heating_and_equilibration(sampling):
+    steps = []
+    heated = replace(sampling, ramp_steps=10, ramp_from_K=100.0, equilibration_steps=6)
+    frames = sample_trajectory(heated, lambda n=1: steps.append(n))
+    assert len(frames) == heated.n_samples == 5
+    assert sum(steps) == heated.n_steps_in_all == 56
+    assert [frame.source for frame in frames][::4] == ["argon-400K, step 24", "argon-400K, step 56"]
+
+
+def test_the_thermostat_follows_the_ramp(sampling, monkeypatch):
+    from ase import units
+    from ase.md.langevin import Langevin
+
+    asked = []
+    real = Langevin.step
+    monkeypatch.setattr(Langevin, "step", lambda self, *a: (asked.append(self.temp / units.kB), real(self, *a))[1])
+    sample_trajectory(replace(sampling, ramp_steps=6, ramp_from_K=100.0, n_steps=3, sample_every=3), no_progress)
+    np.testing.assert_allclose(asked, [150, 200, 250, 300, 350, 400, 400, 400, 400])
+    assert sampling.thermostat_K(0) == 400.0  # without a ramp a run starts at its temperature
+
+
 @pytest.mark.physics
 def test_the_mean_temperature_is_the_one_asked_for(sampling, monkeypatch):
     # 32 atoms: the kinetic temperature's spread is T sqrt(2 / 93) = 60 K. With a friction of 0.01 / fs its memory is

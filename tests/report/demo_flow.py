@@ -10,7 +10,7 @@ from interfaceflow.core.files import FileRef
 from interfaceflow.core.formats.structure_file import write_structure
 from interfaceflow.core.units import BOLTZMANN_EV_PER_K
 from interfaceflow.schemas.base import Doc, Provenance
-from interfaceflow.schemas.datasets import DatasetDoc, FitErrors, ParityDoc, PotentialDoc
+from interfaceflow.schemas.datasets import DatasetDoc, FitErrors, ForceErrors, ParityDoc, PotentialDoc, TrajectoryDoc
 from interfaceflow.schemas.dynamics import CoexistenceRun, MeltingPointDoc, ProductionDoc, SegmentDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc, SurfaceEnergyDoc
 from interfaceflow.schemas.learning import LearningRoundDoc, LearningRunDoc
@@ -162,6 +162,43 @@ class DemoFlow:
             stress_rmse_GPa=0.21 * scale,
         )
 
+    def force_errors(self, scale: float, elements: tuple[str, ...]) -> ForceErrors:
+        return ForceErrors(
+            n_atoms=900,
+            rms_force_eV_A=0.61,
+            rmse_eV_A=0.061 * scale,
+            mae_eV_A=0.044 * scale,
+            rmse_by_species_eV_A=dict.fromkeys(elements, 0.06 * scale),
+        )
+
+    def sampling(self) -> tuple[str, Doc]:
+        runs = tuple(
+            TrajectoryDoc(
+                name=f"0-interface-{temperature}K-strain+0.0000",
+                temperature_K=temperature,
+                held_out=temperature == 600,
+                n_frames=100,
+                n_kept=50,
+                correlation_time_fs=31.4,
+                correlation_is_known=temperature == 400,
+            )
+            for temperature in (400, 600)
+        )
+        dataset = DatasetDoc(
+            training=self.file("first.xyz"),
+            held_out=self.file("test.xyz"),
+            n_training=50,
+            n_held_out=50,
+            species=("Li", "Cl"),
+            min_distances_A={"Cl-Li": 2.1},
+            trajectories=runs,
+            n_duplicates=3,
+            level_of_theory="chgnet",
+            physics_hash=HASH,
+            provenance=self.provenance(80.0),
+        )
+        return "sample training set", dataset
+
     def learning(self) -> list[tuple[str, Doc]]:
         docs, total = [], 150
         for index, (grade, broke, labels) in enumerate(((38.0, 3, 16), (14.2, 2, 12), (6.1, 0, 7), (2.3, 0, 2))):
@@ -232,6 +269,12 @@ class DemoFlow:
         parity = ParityDoc(
             errors=self.errors(),
             errors_by_temperature={"600": self.errors(0.9), "700": self.errors(1.1)},
+            force_errors_by_region={
+                "binary interface": self.force_errors(1.2, ("Cl", "Li")),
+                "binary interior": self.force_errors(0.8, ("Cl", "Li")),
+                "metal interface": self.force_errors(1.1, ("Li",)),
+                "metal interior": self.force_errors(0.6, ("Li",)),
+            },
             arrays=arrays,
             potential_sha256=HASH,
             provenance=self.provenance(2.0),
@@ -346,7 +389,7 @@ class DemoFlow:
         return ArrheniusDoc(fits=fits, temperatures_K=(273, 312, 351), provenance=self.provenance(0.1))
 
     def results(self) -> FlowResults:
-        docs = [*self.structures(), *self.energetics(), *self.learning(), *self.melting()]
+        docs = [*self.structures(), *self.energetics(), self.sampling(), *self.learning(), *self.melting()]
         for fraction, temperature in ((0.7, 273.0), (0.8, 312.0), (0.9, 351.0)):
             docs.append((f"production at {fraction} Tm", self.production(temperature)))
             docs.append((f"transport at {fraction} Tm", self.transport(temperature)))

@@ -144,3 +144,29 @@ def test_run_without_estimates_is_no_result(demo: DemoFlow) -> None:
     _check_html(page)
     assert "Not seen within these run lengths" in page
     _check_html(build_report(flow_results([("transport", nothing), ("transport", demo.transport(350.0))])))
+
+
+def test_force_errors_are_shown_by_region_and_element(demo: DemoFlow) -> None:
+    section = build_report(demo.results()).split('id="accuracy"')[1].split("</section>")[0]
+    assert re.search(r"metal interface</td><td [^>]*>900</td>", section)
+    assert "F RMSE Cl" in section
+    row = re.search(r"<tr><td >metal interior</td>(.*?)</tr>", section)
+    assert row is not None
+    assert re.findall(r">([^<]*)</td>", row[1]) == ["900", "0.610", "0.0366", "0.0264", "", "0.0360"]
+
+
+def test_what_a_training_set_was_sampled_from_is_shown(demo: DemoFlow) -> None:
+    section = build_report(demo.results()).split('id="accuracy"')[1].split("</section>")[0]
+    assert "3 configurations were left out because another one was the same" in section
+    assert re.search(r"0-interface-600K-strain\+0\.0000</td><td [^>]*>600</td><td >held out", section)
+    assert ">about 31</td>" in section
+    assert section.count(">31</td>") == 1
+
+
+def test_systems_of_a_pooled_training_set_have_their_own_rows(demo: DemoFlow) -> None:
+    parity = demo.results().last_of(ParityDoc)
+    assert parity is not None
+    pooled = parity.model_copy(update={"errors_by_system": {"Li3PS4": demo.errors(0.5)}, "force_errors_by_region": {}})
+    page = build_report(flow_results([("parity", pooled)]))
+    _check_html(page)
+    assert "<td >system Li3PS4</td>" in page

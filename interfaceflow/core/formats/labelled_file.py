@@ -8,21 +8,22 @@ from pathlib import Path
 
 from ase.io import write
 
-from interfaceflow.core.files import write_atomically
+from interfaceflow.core.files import open_atomically
 from interfaceflow.core.formats.structure_file import read_structures
 from interfaceflow.core.labelled import LabelledConfiguration
 
 
 def write_labelled(configurations: Iterable[LabelledConfiguration], path: Path) -> None:
-    """Write labelled configurations to an extended XYZ file, atomically.
+    """Write labelled configurations to an extended XYZ file, one by one and atomically.
 
     Energies in eV, forces in eV/Å, stress in eV/Å3 with ASE's sign; ``ase.io.read`` finds them on each frame's
     calculator.
     """
-    buffer = StringIO()
-    for configuration in configurations:
-        write(buffer, configuration.to_atoms(), format="extxyz")
-    write_atomically(path, buffer.getvalue())
+    with open_atomically(path) as stream:
+        for configuration in configurations:
+            text = StringIO()
+            write(text, configuration.to_atoms(), format="extxyz")
+            stream.write(text.getvalue().encode())
 
 
 def read_labelled(path: Path) -> list[LabelledConfiguration]:
