@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from interfaceflow.schemas.learning import LearningStatus
 
 
-def decide_status(broke: Sequence[bool], *, round_index: int, max_rounds: int) -> LearningStatus:
+def decide_status(
+    broke: Sequence[bool], *, round_index: int, max_rounds: int, has_grade: bool = True
+) -> LearningStatus:
     """Tell how a learning round ended.
 
     It has converged when every run of the round lasted the asked-for time without a break,
@@ -21,12 +23,18 @@ def decide_status(broke: Sequence[bool], *, round_index: int, max_rounds: int) -
         Number of the round, from 0.
     max_rounds
         Largest number of rounds.
+    has_grade
+        Whether the potential has an extrapolation grade. Without one there is nothing to select by, and the first
+        round is the last, whether a run broke or not.
 
     Returns
     -------
     status
-        ``"converged"``, ``"max_rounds"`` if the loop has to give up after this round, else ``"learning"``.
+        ``"converged"``, ``"max_rounds"`` if the loop has to give up after this round, ``"no_grade"``, or
+        ``"learning"``.
     """
+    if not has_grade:
+        return "no_grade"
     if not any(broke):
         return "converged"
     return "max_rounds" if round_index + 1 >= max_rounds else "learning"

@@ -156,7 +156,8 @@ def run_guarded_md(
     write_data_file(atoms, pair_style, frame, folder / "start.data")
     lost = None
     try:
-        run_lammps(_script(atoms, pair_style, settings, seed), folder, "guarded", progress=progress)
+        script = _script(atoms, pair_style, settings, seed)
+        run_lammps(script, folder, "guarded", program=pair_style.program, progress=progress)
     except AtomsLostError as error:
         lost = str(error)
     return _collect(atoms, settings, folder, frame, lost)

@@ -29,6 +29,7 @@ def run_lammps(
     folder: Path,
     name: str,
     *,
+    program: Sequence[str] = (),
     n_ranks: int = 1,
     first_step: int = 0,
     progress: Progress | None = None,
@@ -43,6 +44,8 @@ def run_lammps(
         Existing folder that takes ``<name>.in``, ``<name>.log``, ``<name>.out`` and what the script writes.
     name
         Name of these files.
+    program
+        Words that start the program; the installed ``lmp`` if empty.
     n_ranks
         MPI ranks.
     first_step
@@ -60,7 +63,7 @@ def run_lammps(
     log, output, source = (folder / f"{name}.{kind}" for kind in ("log", "out", "in"))
     log.unlink(missing_ok=True)
     write_atomically(source, "\n".join(script) + "\n")
-    command: list[str | Path] = [lmp_path(), "-in", source.name, "-log", log.name]
+    command: list[str | Path] = [*(program or (str(lmp_path()),)), "-in", source.name, "-log", log.name]
     if n_ranks > 1:
         command = [mpiexec_path(), "-np", str(n_ranks), *command]
     meter = _StepMeter(log, first_step, progress or SilentProgress())

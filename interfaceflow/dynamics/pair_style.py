@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from interfaceflow.core.errors import UserInputError, suggest_name
 
 _EVERY = "{every}"
+_RANKS_OF_LMP = 2
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class PairStyle:
         Its extrapolation grade, where it has one.
     identity
         What tells it from other potentials wherever its file lies, such as the file's SHA-256.
+    program
+        Words that start a program with the options of ``lmp``, for a potential that ``lmp`` itself does not have; it
+        is started once, and what MPI ranks it has are its own matter. Empty for the installed ``lmp``.
 
     Examples
     --------
@@ -55,6 +59,24 @@ class PairStyle:
     commands: tuple[str, ...]
     grade: GradeSource | None = None
     identity: str = ""
+    program: tuple[str, ...] = ()
+
+    def ranks(self, asked: int | None) -> int:
+        """Return the MPI ranks of a run: as many as asked for, else two, or the one of a program of its own.
+
+        Raises
+        ------
+        UserInputError
+            If several are asked for, and the potential has a program of its own.
+        """
+        if not self.program:
+            return asked or _RANKS_OF_LMP
+        if asked is not None and asked > 1:
+            raise UserInputError(
+                f"{asked} MPI ranks are asked for (n_ranks), and this potential is computed outside LAMMPS, for all "
+                "atoms at once; leave n_ranks out, or give 1"
+            )
+        return 1
 
     def type_of(self, symbol: str) -> int:
         """Return the LAMMPS type of an element, from 1.

@@ -163,7 +163,7 @@ def run_production_md(
         pair_style=pair_style,
         guard=plan.guard,
         timestep_fs=settings.timestep_fs,
-        n_ranks=settings.n_ranks,
+        n_ranks=pair_style.ranks(settings.n_ranks),
         # The number of ranks is left out: it may change on the way.
         fingerprint=fingerprint_of(
             start,

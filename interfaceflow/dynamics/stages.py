@@ -143,6 +143,7 @@ class Chain:
             self._script(stage),
             self.folder,
             stage.name,
+            program=self.pair_style.program,
             n_ranks=self.n_ranks,
             first_step=stage.first_step,
             progress=self.progress,

@@ -1,4 +1,4 @@
-"""Flow: a moment tensor potential that knows where it may be trusted."""
+"""Flow: a potential that knows where it may be trusted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobflow.core.reference import OutputReference
 
 from interfaceflow.jobs.datasets import sample_training_set
 from interfaceflow.jobs.learning import build_learning_starts, explore
-from interfaceflow.jobs.potentials import evaluate_potential, train_potential
+from interfaceflow.jobs.potentials import category_of, evaluate_potential, train_potential
 from interfaceflow.jobs.wiring import wire
 from interfaceflow.schemas.learning_plan import LearningPlan
 
@@ -57,6 +57,7 @@ class PotentialLearningMaker(Maker):
             Those of slabs, where the training set has any.
         """
         plan = self.plan
+        category = category_of(plan.potential)
         sampling = wire(
             sample_training_set(
                 metal, binary, relaxed, plan.training_set, plan.level, plan.reference, plan.seed, slabs
@@ -64,10 +65,10 @@ class PotentialLearningMaker(Maker):
             "sample training set",
             "dft",
         )
-        training = wire(train_potential(sampling.output, plan.potential, plan.seed), "train potential", "cpu")
+        training = wire(train_potential(sampling.output, plan.potential, plan.seed), "train potential", category)
         starts = wire(build_learning_starts(metal, relaxed, plan), "learning starts", "light")
-        exploring = wire(explore(sampling.output, training.output, starts.output, plan, 0), "explore round 0", "cpu")
+        exploring = wire(explore(sampling.output, training.output, starts.output, plan, 0), "explore round 0", category)
         evaluation = wire(
-            evaluate_potential(exploring.output.dataset, exploring.output.potential), "evaluate potential", "cpu"
+            evaluate_potential(exploring.output.dataset, exploring.output.potential), "evaluate potential", category
         )
         return Flow([sampling, training, starts, exploring, evaluation], output=exploring.output, name=self.name)

@@ -9,6 +9,7 @@ from jobflow.core.maker import Maker
 from jobflow.core.reference import OutputReference
 
 from interfaceflow.jobs.dynamics import detect_melting_point, run_production
+from interfaceflow.jobs.potentials import category_of
 from interfaceflow.jobs.structures import build_production_cell
 from interfaceflow.jobs.transport import analyse_transport, fit_arrhenius
 from interfaceflow.jobs.wiring import wire
@@ -53,6 +54,7 @@ class TransportMaker(Maker):
             Reference to the PotentialDoc.
         """
         settings = self.settings
+        category = category_of(settings.potential)
         cell = wire(
             build_production_cell(interface, relaxed, settings.structures.production_cell, settings.seed),
             "production cell",
@@ -63,7 +65,7 @@ class TransportMaker(Maker):
                 potential, metal, settings.melting_point, settings.production.timestep_fs, settings.seed
             ),
             "melting point",
-            "cpu",
+            category,
         )
         jobs = [cell, melting]
         transport = []
@@ -79,7 +81,7 @@ class TransportMaker(Maker):
                     settings.seed + number,
                 ),
                 f"production at {fraction:g} Tm",
-                "cpu",
+                category,
             )
             analysis = wire(analyse_transport(run.output, settings.analysis), f"transport at {fraction:g} Tm", "light")
             jobs += [run, analysis]

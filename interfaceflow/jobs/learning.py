@@ -22,8 +22,7 @@ from interfaceflow.datasets.ladder import near_cubic_repeats
 from interfaceflow.dynamics.guard import Guard
 from interfaceflow.dynamics.guarded import GuardedRun, GuardedSettings, run_guarded_md
 from interfaceflow.jobs.datasets import extend_dataset
-from interfaceflow.jobs.pair_styles import mtp_pair_style
-from interfaceflow.jobs.potentials import fit_potential, select_for_training
+from interfaceflow.jobs.potentials import category_of, fit_potential, pair_style_of, select_for_training
 from interfaceflow.jobs.wiring import wire
 from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.reference.labelling import LabelRequest, label_configurations
@@ -85,7 +84,8 @@ def explore(
     """Run guarded MD in every learning cell; where one breaks, learn from it and explore again.
 
     The job replaces itself by ``select``, ``label``, ``retrain`` and the next ``explore`` until a round ends without a
-    break or the rounds are used up, so that what comes after it sees the last `LearningRoundDoc`.
+    break or the rounds are used up, so that what comes after it sees the last `LearningRoundDoc`. A potential without
+    an extrapolation grade is run once, to see whether it holds, since there is nothing to select frames by.
 
     Parameters
     ----------
@@ -117,8 +117,13 @@ def explore(
         for number, (start, run) in enumerate(zip(starts, runs, strict=True))
     )
     largest_grade = max(run.largest_grade for run in runs)
-    status = decide_status([run.broke for run in runs], round_index=round_index, max_rounds=plan.learning.max_rounds)
-    if status == "converged":
+    status = decide_status(
+        [run.broke for run in runs],
+        round_index=round_index,
+        max_rounds=plan.learning.max_rounds,
+        has_grade=potential.has_grade,
+    )
+    if status in ("converged", "no_grade"):
         return Response(
             output=LearningRoundDoc(
                 round_index=round_index,
@@ -153,12 +158,13 @@ def _learn(
 ) -> Flow:
     """Wire the rest of a round, and the next one."""
     number = exploration.round_index
-    selected = wire(select_frames(exploration, dataset, potential, plan), f"select round {number}", "cpu")
+    category = category_of(plan.potential)
+    selected = wire(select_frames(exploration, dataset, potential, plan), f"select round {number}", category)
     labels = wire(label_frames(selected.output, plan, number), f"label round {number}", "dft")
     retrained = wire(
         retrain(exploration, selected.output, labels.output, dataset, potential, plan),
         f"retrain round {number}",
-        "cpu",
+        category,
     )
     jobs, output = [selected, labels, retrained], retrained.output
     if number + 1 < plan.learning.max_rounds:
@@ -171,7 +177,7 @@ def _learn(
         following = wire(
             explore(output.dataset, output.potential, next_starts, plan, number + 1),
             f"explore round {number + 1}",
-            "cpu",
+            category,
         )
         jobs, output = [*jobs, following], following.output
     return Flow(jobs, output=output, name=f"learning round {number}")
@@ -288,7 +294,7 @@ def _run_all(
 ) -> list[GuardedRun]:
     """Run all learning cells, as many side by side as there are workers."""
     learning = plan.learning
-    pair_style = mtp_pair_style(potential)
+    pair_style = pair_style_of(potential)
     guard = Guard(
         break_threshold=learning.break_threshold,
         every=_LOOKS_AT_GRADE_EVERY,

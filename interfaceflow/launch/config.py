@@ -95,10 +95,13 @@ def _causes(errors: list[ErrorDetails]) -> list[ErrorDetails]:
 
 def _explain(details: ErrorDetails, schema: Mapping[str, Any], lines: Mapping[KeyPath, int]) -> str:
     key = details["loc"]
-    where = f"{_key(key)}{_line(key, lines)}"
+    if details["type"] == "union_tag_invalid":
+        tag = str(_schema_at(schema, key)["discriminator"]["propertyName"])
+        return _problem((*key, tag), details["ctx"]["tag"], schema, lines)
+    where = _where(key, schema, lines)
     if details["type"] == "extra_forbidden":
         allowed = list(_schema_at(schema, key[:-1]).get("properties", {}))
-        hint = suggest_name(str(key[-1]), allowed)
+        hint = suggest_name(str(key[-1]), allowed) or _kinds_with(key, schema)
         return f"{where}: unknown key.{hint}" + ("" if hint else f" Allowed here: {', '.join(allowed)}")
     if details["type"] == "missing":
         return f"{where}: missing. {_schema_at(schema, key).get('description', 'It is required')}"
@@ -113,7 +116,7 @@ def _problem(
     """Say what was given for a key and what is allowed."""
     field = _schema_at(schema, key)
     unit = _unit(schema, key)
-    where = f"{_key(key)}{_line(key, lines)}: {given!r}"
+    where = f"{_where(key, schema, lines)}: {given!r}"
     if isinstance(given, str) and field.get("type") == "number" and _DECIMAL_COMMA.fullmatch(given):
         return f"{where}: decimals are written with a point: {given.replace(',', '.')}"
     match = _NUMBER_WITH_UNIT.fullmatch(given) if isinstance(given, str) else None
@@ -153,11 +156,18 @@ def _allowed(field: Mapping[str, Any], unit: str | None) -> str:
 
 
 def _schema_at(schema: Mapping[str, Any], key: KeyPath) -> Mapping[str, Any]:
-    """Return the JSON schema of the value at a key path; empty where there is none."""
+    """Return the JSON schema of the value at a key path; empty where there is none.
+
+    Where a mapping may be of several kinds, its kind is a part of the path, as in pydantic's errors:
+    ``("potential", "mtp", "level")``. Without it, the path leads to the key that names the kind, and no other.
+    """
     found: Mapping[str, Any] = schema
     for part in key:
         found = _resolved(schema, found)
-        if isinstance(part, int):
+        if "discriminator" in found:
+            kinds = found["discriminator"]["mapping"]
+            found = {"$ref": kinds[part]} if part in kinds else _schema_of_kind(schema, found, part)
+        elif isinstance(part, int):
             prefix = found.get("prefixItems", [])
             found = prefix[part] if part < len(prefix) else found.get("items") or {}
         else:
@@ -172,7 +182,46 @@ def _resolved(schema: Mapping[str, Any], entry: Mapping[str, Any]) -> Mapping[st
     if "$ref" in entry:
         referred: Mapping[str, Any] = schema["$defs"][entry["$ref"].removeprefix("#/$defs/")]
         return {**referred, **{name: value for name, value in entry.items() if name == "description"}}
+    if "discriminator" in entry:
+        return {**entry, "type": "object"}
     return entry
+
+
+def _schema_of_kind(schema: Mapping[str, Any], union: Mapping[str, Any], part: str | int) -> Mapping[str, Any]:
+    """Return the schema of the key that tells the kinds of a mapping apart."""
+    kinds = union["discriminator"]["mapping"]
+    if part != union["discriminator"]["propertyName"]:
+        return {}
+    first = _resolved(schema, {"$ref": next(iter(kinds.values()))})
+    return {"enum": list(kinds), "description": first["properties"][part].get("description", "")}
+
+
+def _kind_of(schema: Mapping[str, Any], union: Mapping[str, Any], given: Mapping[str, Any]) -> str | None:
+    """Return the kind of a mapping: what it names, or the kind that need not be named."""
+    name, kinds = union["discriminator"]["propertyName"], union["discriminator"]["mapping"]
+    if name in given:
+        return str(given[name]) if str(given[name]) in kinds else None
+    options = {kind: _resolved(schema, {"$ref": reference}) for kind, reference in kinds.items()}
+    return next((kind for kind, option in options.items() if "default" in option["properties"][name]), None)
+
+
+def _kinds_with(key: KeyPath, schema: Mapping[str, Any]) -> str:
+    """Say which other kinds of the mapping have a key, where it has kinds."""
+    union = _schema_at(schema, key[:-2])
+    if "discriminator" not in union:
+        return ""
+    name, kinds = union["discriminator"]["propertyName"], union["discriminator"]["mapping"]
+    others = [kind for kind in kinds if key[-1] in _schema_at(schema, (*key[:-2], kind)).get("properties", {})]
+    return f" It belongs to {name}: {' or '.join(others)}, and {name}: {key[-2]} is given" if others else ""
+
+
+def _without_kinds(key: KeyPath, schema: Mapping[str, Any]) -> KeyPath:
+    """Return a key path as it is in the file."""
+    return tuple(
+        part
+        for depth, part in enumerate(key)
+        if part not in _schema_at(schema, key[:depth]).get("discriminator", {}).get("mapping", {})
+    )
 
 
 def _unit(schema: Mapping[str, Any], key: KeyPath) -> str | None:
@@ -195,8 +244,11 @@ def _booleans_for_numbers(given: Any, schema: Mapping[str, Any], key: KeyPath) -
         if _schema_at(schema, key).get("type") in ("number", "integer"):
             yield key, given
     elif isinstance(given, dict):
+        found = _schema_at(schema, key)
+        kind = _kind_of(schema, found, given) if "discriminator" in found else None
+        within = key if kind is None else (*key, kind)
         for name, value in given.items():
-            yield from _booleans_for_numbers(value, schema, (*key, str(name)))
+            yield from _booleans_for_numbers(value, schema, (*within, str(name)))
     elif isinstance(given, list):
         for index, value in enumerate(given):
             yield from _booleans_for_numbers(value, schema, (*key, index))
@@ -231,5 +283,7 @@ def _key(key: KeyPath) -> str:
     return text or "(the whole file)"
 
 
-def _line(key: KeyPath, lines: Mapping[KeyPath, int]) -> str:
-    return f" (line {lines[key]})" if key in lines else ""
+def _where(key: KeyPath, schema: Mapping[str, Any], lines: Mapping[KeyPath, int]) -> str:
+    """Name a key as the file has it, and its line."""
+    key = _without_kinds(key, schema)
+    return _key(key) + (f" (line {lines[key]})" if key in lines else "")

@@ -17,7 +17,7 @@ from interfaceflow.launch.recipes import recipe_structures
 from interfaceflow.potentials.mlp_executable import MLP_VARIABLE, MlpExecutable
 from interfaceflow.schemas.inputs import RecipeInputs
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
-from interfaceflow.schemas.settings import PotentialSettings, RecipeSettings
+from interfaceflow.schemas.settings import AseSettings, MtpSettings, PotentialSettings, RecipeSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -90,19 +90,21 @@ def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> Foun
     metal = check(lambda: _find_crystal(crystals.metal.cif, "structures.metal.cif", settings.recipe, beside))
     binary = check(lambda: _find_crystal(crystals.binary.cif, "structures.binary.cif", settings.recipe, beside))
     level = check(lambda: _load_level(settings.reference.level_of_theory, beside))
-    mlp = check(lambda: _find_mlp(settings.potential, beside))
+    potential = check(lambda: _find_potential(settings.potential, beside))
     check(lambda: check_folder(root))
     check(lambda: _check_disk(settings, root))
     if metal is not None and binary is not None:
         pair = (metal.atoms, binary.atoms)
         check(lambda: _check_species(settings, pair))
         check(lambda: check_pair(*pair, crystals))
+        if potential is not None:
+            check(lambda: _check_potential(potential, pair))
         if level is not None:
             check(lambda: _check_level(level, pair))
-    if problems or metal is None or binary is None or level is None:
+    if problems or metal is None or binary is None or level is None or potential is None:
         raise UserInputError("\n".join(problems))
     metal_cif, binary_cif = _future_file(metal.path), _future_file(binary.path)
-    resolved = settings.model_copy(update={"potential": settings.potential.model_copy(update={"mlp": mlp})})
+    resolved = settings.model_copy(update={"potential": potential})
     inputs = RecipeInputs(metal_cif=metal_cif, binary_cif=binary_cif, level_of_theory=level)
     return FoundInputs(resolved, inputs, {metal_cif.uri: metal.path, binary_cif.uri: binary.path})
 
@@ -164,7 +166,35 @@ def _load_level(name: str, beside: Path) -> LevelOfTheory:
     return load_level_of_theory(name, beside)
 
 
-def _find_mlp(potential: PotentialSettings, beside: Path) -> str | None:
+def _find_potential(potential: PotentialSettings, beside: Path) -> PotentialSettings:
+    """Return the potential's settings with absolute paths of the files and programs that they name."""
+    if isinstance(potential, MtpSettings):
+        return potential.model_copy(update={"mlp": _find_mlp(potential, beside)})
+    if isinstance(potential, AseSettings):
+        found = {
+            name: str((beside / value).absolute())
+            for name, value in potential.arguments.items()
+            if isinstance(value, str) and (beside / value).is_file()
+        }
+        return potential.model_copy(update={"arguments": potential.arguments | found})
+    return potential
+
+
+def _check_potential(potential: PotentialSettings, pair: tuple[Atoms, Atoms]) -> None:
+    """Let an ASE calculator compute both crystals, so that one that cannot is refused now and not hours later."""
+    if not isinstance(potential, AseSettings):
+        return
+    from interfaceflow.potentials.external.ase_calculator import check_calculator, load_calculator
+
+    try:
+        calculator = load_calculator(potential.calculator, potential.arguments)
+        for crystal in pair:
+            check_calculator(calculator, crystal, potential.calculator)
+    except UserInputError as error:
+        raise UserInputError(f"potential.calculator: {error}") from None
+
+
+def _find_mlp(potential: MtpSettings, beside: Path) -> str | None:
     """Return the absolute path of a site's MLIP-3 binary, after asking it who it is; ``None`` for the built-in one.
 
     Jobs run in folders of their own, so a relative path would lead elsewhere in each of them.

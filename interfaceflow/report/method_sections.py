@@ -9,18 +9,16 @@ import yaml
 
 from interfaceflow.core.durations import format_duration
 from interfaceflow.report import charts, html
-from interfaceflow.report.numbers import significant
+from interfaceflow.report.numbers import grade_text, significant
+from interfaceflow.report.potential_words import NO_GRADE, describe_potential, last_potential, limit_of
 from interfaceflow.report.sections import load_arrays
-from interfaceflow.schemas.datasets import DatasetDoc, ForceErrors, ParityDoc, PotentialDoc, TrajectoryDoc
+from interfaceflow.schemas.datasets import DatasetDoc, ForceErrors, ParityDoc, TrajectoryDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
 from interfaceflow.schemas.structures import RelaxationDoc
 from interfaceflow.store.results import FlowResults
 
 LIMITS = (
-    "A moment tensor potential sees no further than its cutoff. There is no long-range Coulomb interaction, so no "
-    "space charge, no applied potential and no change of redox state; ions that gather at the interface are to be "
-    "read with that in mind.",
     "Energies and forces are those of the reference calculation that labelled the training set. A pretrained "
     "universal potential such as CHGNet softens surfaces; check one surface energy with DFT before quoting it.",
     "Diffusivities hold for this cell size, these vacancies and this run length. Intervals count the atoms as "
@@ -46,12 +44,13 @@ def learning_section(results: FlowResults) -> str:
         "converged": f"Converged after {len(rounds)} rounds: every run lasted its time without a break.",
         "max_rounds": f"Not converged: the loop gave up after {len(rounds)} rounds.",
         "learning": f"{len(rounds)} rounds so far.",
+        "no_grade": f"{NO_GRADE} Guarded MD ran once: {_broken(last)}.",
     }[last.status]
     rows = [
         (
             str(doc.round_index),
             f"{sum(run.broke for run in doc.runs)} of {len(doc.runs)}",
-            significant(doc.largest_grade),
+            grade_text(doc.largest_grade),
             str(doc.n_candidates),
             str(doc.n_selected),
             str(doc.n_labels),
@@ -66,28 +65,30 @@ def learning_section(results: FlowResults) -> str:
         "round", "runs broken", "largest grade", "candidates", "selected", "new labels", "refused", "training set",
         "E RMSE / meV/atom", "F RMSE / eV/Å",
     )  # fmt: skip
+    table = html.table(columns, rows, numeric=range(10))
+    if last.status == "no_grade":
+        return html.section("learning", title, html.paragraph(outcome), table)
     pair = html.beside(
         html.figure(grade, "Largest extrapolation grade of each round; red: at least one run broke."),
         html.figure(labels, "Configurations in the training set after each round, and new ones (coloured)."),
     )
-    return html.section("learning", title, html.paragraph(outcome), pair, html.table(columns, rows, numeric=range(10)))
+    return html.section("learning", title, html.paragraph(outcome), pair, table)
+
+
+def _broken(doc: LearningRoundDoc) -> str:
+    """Say how many runs of a round broke, and why."""
+    reasons = [run.reason for run in doc.runs if run.broke]
+    if not reasons:
+        return f"all {len(doc.runs)} runs lasted their time"
+    return f"{len(reasons)} of {len(doc.runs)} runs broke ({'; '.join(filter(None, reasons))})"
 
 
 def accuracy_section(results: FlowResults) -> str:
     """Show the potential against the reference on held-out configurations."""
     title = "Accuracy of the potential"
     parity = results.last_of(ParityDoc)
-    rounds = results.all_of(LearningRoundDoc)
-    potential = rounds[-1].potential if rounds else results.last_of(PotentialDoc)
-    parts = []
-    if potential is not None:
-        parts.append(
-            html.paragraph(
-                f"Moment tensor potential of level {potential.level}, cutoff {potential.cutoff_radius_A:g} Å, species "
-                f"{', '.join(potential.species)}, fitted by the {potential.engine} engine to "
-                f"{potential.n_training} configurations.{_repulsion_words(potential)}"
-            )
-        )
+    potential = last_potential(results)
+    parts = [] if potential is None else [html.paragraph(describe_potential(potential))]
     if parity is None:
         return html.section("accuracy", title, *parts, html.missing("No comparison on held-out data is there yet."))
     energy, force = charts.parity_charts(load_arrays(parity.arrays.path()), parity.errors)
@@ -180,17 +181,6 @@ def _correlation_words(run: TrajectoryDoc) -> str:
     return f"{'' if run.correlation_is_known else 'about '}{significant(run.correlation_time_fs, 2)}"
 
 
-def _repulsion_words(potential: PotentialDoc) -> str:
-    zbl = potential.zbl
-    if zbl is None:
-        return ""
-    return (
-        " The screened nuclear repulsion of Ziegler, Biersack and Littmark (doi:10.1007/978-1-4615-8103-1_3), switched "
-        f"off between {zbl.inner_cutoff_A:g} and {zbl.outer_cutoff_A:g} Å, was subtracted from the labels before the "
-        "fit and is added wherever the potential is used."
-    )
-
-
 def settings_section(results: FlowResults) -> str:
     """Show the resolved config, defaults included."""
     text = yaml.safe_dump(results.settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
@@ -238,7 +228,7 @@ def _hashes(results: FlowResults) -> list[tuple[str, str]]:
         rows.append((f"level of theory {physics.level_of_theory}", physics.physics_hash))
     rounds = results.all_of(LearningRoundDoc)
     dataset = rounds[-1].dataset if rounds else results.last_of(DatasetDoc)
-    potential = rounds[-1].potential if rounds else results.last_of(PotentialDoc)
+    potential = last_potential(results)
     if dataset is not None:
         rows += [("training set", dataset.training.sha256), ("held-out set", dataset.held_out.sha256)]
     if potential is not None:
@@ -249,6 +239,6 @@ def _hashes(results: FlowResults) -> list[tuple[str, str]]:
 def limits_section(results: FlowResults) -> str:
     """Say what the method cannot know, and what the energies' authors warn of."""
     energetics = results.last_of(EnergeticsDoc)
-    words = (*LIMITS, *(energetics.caveats if energetics else ()))
+    words = (limit_of(results.settings.potential), *LIMITS, *(energetics.caveats if energetics else ()))
     items = "".join(f"<li>{escape(item)}</li>" for item in words)
     return html.section("limits", "Limits of the method", f"<ul>{items}</ul>")

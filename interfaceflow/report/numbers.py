@@ -31,6 +31,11 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{fixed(value / 10**exponent, digits - 1)} × 10{superscript(exponent)}"
 
 
+def grade_text(value: float, digits: int = 3) -> str:
+    """Return an extrapolation grade, ``none`` where there was none to look at."""
+    return "none" if value == 0 else significant(value, digits)
+
+
 def with_error(value: float, error: float | None) -> str:
     """Return ``value ± error``, rounded to the error's leading digit (two where that is 1); three digits without error.
 

@@ -15,6 +15,7 @@ from interfaceflow.report.method_sections import (
     provenance_section,
     settings_section,
 )
+from interfaceflow.report.potential_words import name_potential
 from interfaceflow.report.sections import (
     energetics_section,
     melting_section,
@@ -94,7 +95,7 @@ def _subject(results: FlowResults) -> str:
     ]
     return (
         f"{surfaces[0]} ‖ {surfaces[1]}  ·  labels by {settings.reference.level_of_theory}  ·  "
-        f"moment tensor potential of level {settings.potential.level}"
+        f"{name_potential(settings.potential)}"
     )
 
 

@@ -10,7 +10,7 @@ from interfaceflow.core.formats.structure_file import read_structure
 from interfaceflow.core.labels import has_labels
 from interfaceflow.report import charts, html
 from interfaceflow.report.cell_view import side_view, view_legend
-from interfaceflow.report.numbers import fixed, significant
+from interfaceflow.report.numbers import fixed, grade_text, significant
 from interfaceflow.report.summary import arrhenius_table, energetics_table, transport_table
 from interfaceflow.schemas.dynamics import MeltingPointDoc, ProductionDoc
 from interfaceflow.schemas.structures import InterfaceDoc, ProductionCellDoc
@@ -126,7 +126,7 @@ def melting_section(results: FlowResults) -> str:
     words = (
         f"With this potential the metal melts at {doc.melting_point_K:.0f} ± {half:.0f} K: the solid grew at "
         f"{doc.lower_K:.0f} K and melted at {doc.upper_K:.0f} K ({doc.n_atoms} atoms, half molten at the start). "
-        f"Largest extrapolation grade of these runs: {significant(doc.largest_grade)}."
+        f"Largest extrapolation grade of these runs: {grade_text(doc.largest_grade)}."
     )
     caption = (
         "Each line runs from the solid fraction at the start to a dot at the end. Shaded: the bracket. "
@@ -151,7 +151,7 @@ def production_section(results: FlowResults) -> str:
             f"{doc.mean_temperature_K:.0f}",
             significant(doc.production_ps),
             doc.status if doc.reason is None else f"{doc.status}: {doc.reason}",
-            significant(doc.largest_grade),
+            grade_text(doc.largest_grade),
             fixed(doc.residual_normal_stress_GPa, 3),
             significant(doc.energy_drift_meV_atom_ps, 2),
             f"{doc.metal_solid_fraction:.0%}",

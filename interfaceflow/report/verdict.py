@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from interfaceflow.report.numbers import diffusivity, fixed, significant, with_error
+from interfaceflow.report.numbers import diffusivity, fixed, grade_text, significant, with_error
 from interfaceflow.schemas.dynamics import MeltingPointDoc, ProductionDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
@@ -48,7 +48,12 @@ def key_figures(results: FlowResults) -> list[tuple[str, str]]:
     figures = []
     rounds = results.all_of(LearningRoundDoc)
     if rounds:
-        state = {"converged": "converged", "max_rounds": "not converged", "learning": "still learning"}
+        state = {
+            "converged": "converged",
+            "max_rounds": "not converged",
+            "learning": "still learning",
+            "no_grade": "nothing to learn by",
+        }
         figures.append((str(rounds[-1].dataset.n_training), "labelled configurations"))
         figures.append((str(len(rounds)), f"learning rounds, {state[rounds[-1].status]}"))
         force_error = rounds[-1].potential.held_out_errors.force_rmse_eV_A
@@ -62,7 +67,7 @@ def key_figures(results: FlowResults) -> list[tuple[str, str]]:
         figures.append(
             (f"{significant(sum(run.production_ps for run in runs))} ps", f"of production, {len(runs)} runs")
         )
-        figures.append((significant(max(run.largest_grade for run in runs), 2), "largest grade in production"))
+        figures.append((grade_text(max(run.largest_grade for run in runs), 2), "largest grade in production"))
     return figures
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from interfaceflow.core.files import FileRef
 from interfaceflow.schemas.base import Doc, quantity
@@ -83,34 +83,74 @@ class ForceErrors(BaseModel):
     rmse_by_species_eV_A: dict[str, float] = Field(description="The root mean square error by element [eV/Å]")
 
 
-class PotentialDoc(Doc):
-    """A fitted moment tensor potential with its active set."""
+class MtpModel(BaseModel):
+    """What is special about a moment tensor potential."""
 
-    file: FileRef = Field(description=".almtp file with the selection state")
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["mtp"] = Field(default="mtp", description="Kind of potential")
+    level: int = Field(description="MTP level")
     zbl: ZBLSettings | None = Field(
         default=None,
         description="Cutoffs of the nuclear repulsion that was subtracted from the labels and has to be added to what "
         "the file gives; absent where the file is the whole potential",
     )
+    iterations: int = Field(ge=0, description="Iterations of the fit")
+    final_loss: float = Field(description="Loss as the engine prints it")
+    engine: Literal["built-in", "mlip-3"] = Field(description="Engine that fitted it")
+
+
+class AseModel(BaseModel):
+    """What is special about an ASE calculator in a potential's place; the file says which and with what arguments."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["ase"] = Field(default="ase", description="Kind of potential")
+    calculator: str = Field(description="Import string of the calculator")
+
+
+PotentialModel = Annotated[MtpModel | AseModel, Field(discriminator="kind")]
+
+_FIELDS_OF_MTP_IN_VERSION_1 = ("level", "zbl", "iterations", "final_loss", "engine")
+
+
+class PotentialDoc(Doc):
+    """A potential: its file, what it was fitted to, how far from the labels it is, and what is special about its kind.
+
+    ``model.kind`` says which kind it is, and with it what `file` holds.
+    """
+
+    file: FileRef = Field(
+        description="mtp: .almtp file with the selection state; ase: JSON file with calculator and arguments"
+    )
     species: tuple[str, ...] = Field(description="Elements, in the order of the potential's types")
-    level: int = Field(description="MTP level")
-    cutoff_radius_A: float = quantity("Å", "Cutoff radius", gt=0)
-    n_training: int = Field(ge=1, description="Configurations it was trained on")
+    cutoff_radius_A: float | None = Field(
+        gt=0, json_schema_extra={"unit": "Å"}, description="Cutoff radius; absent where it is not known [Å]"
+    )
+    n_training: int = Field(ge=0, description="Configurations it was trained on")
     n_without_stress: int = Field(
         default=0, ge=0, description="How many of them counted without a stress: cells with vacuum, or no label of it"
     )
     dataset_sha256: str = Field(description="SHA-256 of the training file")
     training_errors: FitErrors = Field(description="Errors on the training set")
     held_out_errors: FitErrors = Field(description="Errors on the held-out set")
-    iterations: int = Field(ge=0, description="Iterations of the fit")
-    final_loss: float = Field(description="Loss as the engine prints it")
     early_stop: bool = Field(
         default=False, description="Whether the held-out set chose the potential, so that errors on it are too small"
     )
     warm_start: bool = Field(description="Whether the fit went on from a trained potential")
     min_distances_A: dict[str, float] = Field(description="Smallest distance by pair in the training set [Å]")
-    engine: Literal["built-in", "mlip-3"] = Field(description="Engine that fitted it")
     physics_hash: str = Field(description="SHA-256 of the physics of its labels")
+    has_grade: bool = Field(default=True, description="Whether it has an extrapolation grade")
+    model: PotentialModel = Field(description="What is special about its kind")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before_there_were_kinds(cls, stored: Any) -> Any:
+        """Read a moment tensor potential that was stored when there was no other kind."""
+        if not isinstance(stored, dict) or "level" not in stored:
+            return stored
+        model = {name: stored[name] for name in _FIELDS_OF_MTP_IN_VERSION_1 if name in stored}
+        return {name: value for name, value in stored.items() if name not in model} | {"model": model | {"kind": "mtp"}}
 
 
 class ParityDoc(Doc):

@@ -11,7 +11,7 @@ from interfaceflow.schemas.base import Doc, quantity
 from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc, QuarantinedLabel
 from interfaceflow.schemas.structures import StructureFile
 
-LearningStatus = Literal["learning", "converged", "max_rounds"]
+LearningStatus = Literal["learning", "converged", "max_rounds", "no_grade"]
 
 
 class LearningRunDoc(BaseModel):
@@ -33,7 +33,10 @@ class LearningRoundDoc(Doc):
     """One round: MD, selection, labels, retraining."""
 
     round_index: int = Field(ge=0, description="From 0")
-    status: LearningStatus = Field(description="'converged' when no run broke, 'max_rounds' when the loop gave up")
+    status: LearningStatus = Field(
+        description="'converged' when no run broke, 'max_rounds' when the loop gave up, 'no_grade' when the potential "
+        "has no grade, so that there is nothing to learn by"
+    )
     runs: tuple[LearningRunDoc, ...] = Field(description="The round's MD runs")
     largest_grade: float = quantity("1", "Largest grade of the round", ge=0)
     n_candidates: int = Field(ge=0, description="Candidate frames")

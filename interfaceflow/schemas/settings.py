@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
 from interfaceflow.schemas.base import Settings, quantity
 
@@ -13,6 +14,14 @@ def _check_miller(indices: tuple[int, int, int]) -> tuple[int, int, int]:
     if indices == (0, 0, 0):
         raise ValueError("Miller indices 0 0 0 name no plane; give for example [1, 1, 0]")
     return indices
+
+
+def _check_import_string(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", text):
+        raise ValueError(
+            f"{text!r} is no import string; give 'package.module:Name', for example 'ase.calculators.lj:LennardJones'"
+        )
+    return text
 
 
 MillerIndices = Annotated[tuple[int, int, int], AfterValidator(_check_miller)]
@@ -226,9 +235,10 @@ class ZBLSettings(Settings):
         return self
 
 
-class PotentialSettings(Settings):
-    """The moment tensor potential and how it is fitted."""
+class MtpSettings(Settings):
+    """A moment tensor potential and how it is fitted."""
 
+    kind: Literal["mtp"] = Field(default="mtp", description="Kind of potential; this one where none is named")
     level: Literal[2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28] = Field(default=8, description="MTP level")
     cutoff_radius_A: float = quantity("Å", "Cutoff radius", default=5.0, ge=2, le=12)
     energy_weight: float = quantity("1", "Weight of energies in the loss", default=1.0, ge=0)
@@ -279,6 +289,30 @@ class PotentialSettings(Settings):
                 "every bond, for example 2"
             )
         return self
+
+
+class AseSettings(Settings):
+    """Any ASE calculator in the potential's place: it drives MD and is compared with the labels, but is not fitted."""
+
+    kind: Literal["ase"] = Field(description="Kind of potential")
+    calculator: Annotated[str, AfterValidator(_check_import_string)] = Field(
+        description="Import string 'package.module:Name' of a calculator's class, or of a function that returns one",
+    )
+    arguments: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="Its keyword arguments; the name of a file beside the config becomes that file's path",
+    )
+    needs_gpu: bool = Field(default=False, description="Whether the jobs that run it are for workers with a GPU")
+
+
+def _kind_or_mtp(given: object) -> object:
+    """Take a potential that names no kind for a moment tensor potential, as it was when there was no other."""
+    return {"kind": "mtp", **given} if isinstance(given, dict) else given
+
+
+PotentialSettings = Annotated[
+    Annotated[MtpSettings | AseSettings, Field(discriminator="kind")], BeforeValidator(_kind_or_mtp)
+]
 
 
 class LearningCellSettings(Settings):
@@ -341,7 +375,12 @@ class ProductionSettings(Settings):
     segment_ps: float = quantity("ps", "Length of a segment, each with a restart file", default=25.0, gt=0)
     frame_interval_ps: float = quantity("ps", "Time between stored frames", default=0.1, gt=0)
     grade_every: int = Field(default=10, ge=1, description="The extrapolation grade is computed every so many steps")
-    n_ranks: int = Field(default=2, ge=1, le=4096, description="MPI ranks of one run")
+    n_ranks: int | None = Field(
+        default=None,
+        ge=1,
+        le=4096,
+        description="MPI ranks of one run; where it is not given, 2 for a moment tensor potential and 1 for others",
+    )
     precision: Precision = Field(
         default="double",
         description="'mixed' computes in single precision between positions and forces: faster at high levels, with "
@@ -380,8 +419,18 @@ class RecipeSettings(Settings):
     structures: StructuresSettings = Field(description="The two crystals and the cells built from them")
     reference: ReferenceSettings = Field(default=ReferenceSettings(), description="The reference calculation")
     training_set: TrainingSetSettings = Field(description="The training set before active learning")
-    potential: PotentialSettings = Field(default=PotentialSettings(), description="The potential and its fit")
+    potential: PotentialSettings = Field(default=MtpSettings(), description="The potential and its fit")
     learning: LearningSettings = Field(description="Active learning on the fly")
     melting_point: MeltingPointSettings = Field(default=MeltingPointSettings(), description="Melting of the metal")
     production: ProductionSettings = Field(default=ProductionSettings(), description="Production MD")
     analysis: AnalysisSettings = Field(default=AnalysisSettings(), description="Transport analysis")
+
+    @model_validator(mode="after")
+    def _one_rank_outside_lammps(self) -> Self:
+        n_ranks = self.production.n_ranks
+        if self.potential.kind != "mtp" and n_ranks is not None and n_ranks > 1:
+            raise ValueError(
+                f"production.n_ranks: {n_ranks} is not possible with potential.kind: {self.potential.kind}: such a "
+                "potential is computed for all atoms in one process beside LAMMPS; leave n_ranks out, or give 1"
+            )
+        return self

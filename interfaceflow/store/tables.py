@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from interfaceflow.core.errors import UserInputError, suggest_name
-from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc
+from interfaceflow.schemas.datasets import DatasetDoc, MtpModel, PotentialDoc
 from interfaceflow.schemas.dynamics import MeltingPointDoc, ProductionDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc, SurfaceEnergyDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
@@ -154,8 +154,11 @@ def _potential_rows(results: FlowResults) -> Iterator[Row]:
         if not isinstance(doc, PotentialDoc) or doc.file.sha256 in seen:
             continue
         seen.add(doc.file.sha256)
+        mtp = doc.model if isinstance(doc.model, MtpModel) else None
+        zbl = mtp.zbl if mtp else None
         yield {
-            "level": doc.level,
+            "kind": doc.model.kind,
+            "level": mtp.level if mtp else None,
             "cutoff_radius_A": doc.cutoff_radius_A,
             "species": " ".join(doc.species),
             "n_training": doc.n_training,
@@ -164,11 +167,12 @@ def _potential_rows(results: FlowResults) -> Iterator[Row]:
             "held_out_energy_rmse_meV_atom": doc.held_out_errors.energy_rmse_meV_atom,
             "held_out_force_rmse_eV_A": doc.held_out_errors.force_rmse_eV_A,
             "held_out_stress_rmse_GPa": doc.held_out_errors.stress_rmse_GPa,
-            "iterations": doc.iterations,
+            "iterations": mtp.iterations if mtp else None,
             "warm_start": doc.warm_start,
-            "engine": doc.engine,
-            "zbl_inner_cutoff_A": None if doc.zbl is None else doc.zbl.inner_cutoff_A,
-            "zbl_outer_cutoff_A": None if doc.zbl is None else doc.zbl.outer_cutoff_A,
+            "has_grade": doc.has_grade,
+            "engine": mtp.engine if mtp else None,
+            "zbl_inner_cutoff_A": zbl.inner_cutoff_A if zbl else None,
+            "zbl_outer_cutoff_A": zbl.outer_cutoff_A if zbl else None,
             "file": doc.file.uri,
             "sha256": doc.file.sha256,
             "job_uuid": stored.uuid,
@@ -329,8 +333,9 @@ KINDS: dict[str, Kind] = {
         _round_rows,
     ),
     "potentials": Kind(
-        "a fitted potential and its errors",
+        "a potential and its errors",
         (
+            "kind",
             "level",
             "cutoff_radius_A",
             "species",
@@ -342,6 +347,7 @@ KINDS: dict[str, Kind] = {
             "held_out_stress_rmse_GPa",
             "iterations",
             "warm_start",
+            "has_grade",
             "engine",
             "zbl_inner_cutoff_A",
             "zbl_outer_cutoff_A",

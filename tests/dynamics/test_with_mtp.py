@@ -18,10 +18,10 @@ from interfaceflow.dynamics.guard import Guard
 from interfaceflow.dynamics.guarded import GuardedSettings, run_guarded_md
 from interfaceflow.dynamics.lammps_run import run_lammps, setup_lines
 from interfaceflow.jobs.dynamics import run_production
-from interfaceflow.jobs.pair_styles import mtp_pair_style
+from interfaceflow.jobs.potentials import pair_style_of
 from interfaceflow.potentials.mtp.calculator import MTPCalculator
 from interfaceflow.schemas.base import Provenance
-from interfaceflow.schemas.datasets import FitErrors, PotentialDoc
+from interfaceflow.schemas.datasets import FitErrors, MtpModel, PotentialDoc
 from interfaceflow.schemas.dynamics import MeltingPointDoc
 from interfaceflow.schemas.settings import ProductionSettings, ZBLSettings
 from interfaceflow.schemas.structures import ProductionCellDoc, StructureFile
@@ -51,20 +51,16 @@ def potential(project, request) -> PotentialDoc:
     )
     return PotentialDoc(
         file=FileRef.of(path),
-        zbl=request.param,
         species=("Li", "S"),
-        level=8,
         cutoff_radius_A=5.0,
         n_training=1,
         dataset_sha256="0" * 64,
         training_errors=errors,
         held_out_errors=errors,
-        iterations=1,
-        final_loss=0.0,
         warm_start=False,
         min_distances_A={"Li-Li": 1.9, "Li-S": 1.9, "S-S": 3.3},
-        engine="mlip-3",
         physics_hash="0" * 64,
+        model=MtpModel(level=8, zbl=request.param, iterations=1, final_loss=0.0, engine="mlip-3"),
         provenance=PROVENANCE,
     )
 
@@ -82,7 +78,7 @@ def lithium_sulfide():
 def test_forces_and_grades_are_those_of_the_calculator(n_ranks, lithium_sulfide, potential, project):
     atoms = lithium_sulfide
     atoms.rattle(0.1, seed=1)
-    frame, pair_style = LammpsFrame.of(atoms.cell.array), mtp_pair_style(potential)
+    frame, pair_style = LammpsFrame.of(atoms.cell.array), pair_style_of(potential)
     write_data_file(atoms, pair_style, frame, project / "start.data")
     script = [
         *setup_lines(pair_style, "read_data start.data", timestep_fs=1.0, n_ranks=n_ranks),
@@ -97,7 +93,7 @@ def test_forces_and_grades_are_those_of_the_calculator(n_ranks, lithium_sulfide,
     log = run_lammps(script, project, "now", n_ranks=n_ranks)
     energy, largest = map(float, log.read_text().split("\nFOUND")[1].split()[:2])
     rows = np.loadtxt(project / "now.dump", skiprows=9)
-    atoms.calc = MTPCalculator(potential.file.path(), potential.species, zbl=potential.zbl)
+    atoms.calc = MTPCalculator(potential.file.path(), potential.species, zbl=potential.model.zbl)
     grades = atoms.calc.get_property("extrapolation_grades", atoms)
     assert np.abs(frame.from_lammps(rows[:, 1:4]) - atoms.get_forces()).max() < 1e-10
     assert energy == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
@@ -106,8 +102,9 @@ def test_forces_and_grades_are_those_of_the_calculator(n_ranks, lithium_sulfide,
 
 
 def test_one_file_with_another_repulsion_is_another_potential(potential):
-    other = potential.model_copy(update={"zbl": ZBLSettings(inner_cutoff_A=0.5, outer_cutoff_A=2.0)})
-    assert mtp_pair_style(potential).identity != mtp_pair_style(other).identity
+    zbl = ZBLSettings(inner_cutoff_A=0.5, outer_cutoff_A=2.0)
+    other = potential.model_copy(update={"model": potential.model.model_copy(update={"zbl": zbl})})
+    assert pair_style_of(potential).identity != pair_style_of(other).identity
 
 
 def test_cold_run_lasts_and_hot_run_breaks_side_by_side(lithium_sulfide, potential, project):
@@ -121,7 +118,7 @@ def test_cold_run_lasts_and_hot_run_breaks_side_by_side(lithium_sulfide, potenti
             barostat="isotropic",
         )
 
-    pair_style = mtp_pair_style(potential)
+    pair_style = pair_style_of(potential)
     cold, hot = run_side_by_side(
         [
             partial(run_guarded_md, lithium_sulfide, pair_style, settings(T), project / f"at {T:.0f} K", seed=1)
@@ -180,6 +177,6 @@ def test_production_job_describes_what_it_wrote(lithium_sulfide, potential, proj
 
 
 def test_mixed_precision_is_in_the_commands_and_in_the_identity(potential):
-    style, mixed = mtp_pair_style(potential), mtp_pair_style(potential, precision="mixed")
+    style, mixed = pair_style_of(potential), pair_style_of(potential, precision="mixed")
     assert mixed.commands[0].replace(" precision mixed", "") == style.commands[0]
     assert mixed.identity == f"{style.identity} mixed precision"

@@ -18,7 +18,7 @@ from train_small_potential import labels_of, run_training, store_dataset
 from interfaceflow.core.formats.cfg import read_configurations
 from interfaceflow.jobs.potentials import evaluate_potential
 from interfaceflow.jobs.wiring import wire
-from interfaceflow.schemas.settings import PotentialSettings
+from interfaceflow.schemas.settings import MtpSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:cd is deprecated:FutureWarning")
 
@@ -39,7 +39,7 @@ def test_the_stress_of_cells_with_vacuum_does_not_count(project):
     slab = labels[1].atoms.copy()
     slab.cell[2] *= 1.0 + 12.0 / slab.cell.lengths()[2]
     dataset = store_dataset([labels[0], replace(labels[1], atoms=slab), labels[2]], labels_of("test.cfg", 1))
-    document = run_training(dataset, PotentialSettings(level=4, max_iterations=2))
+    document = run_training(dataset, MtpSettings(level=4, max_iterations=2))
     assert document.n_without_stress == 1
     trained_on = read_configurations(file_of(project, "training.cfg"))
     assert [one.plus_stress is None for one in trained_on] == [False, True, False]
@@ -48,13 +48,13 @@ def test_the_stress_of_cells_with_vacuum_does_not_count(project):
 
 def test_the_held_out_set_chooses_the_potential_where_that_is_asked_for(project):
     dataset = store_dataset(labels_of("train.cfg", 2), labels_of("test.cfg", 3))
-    document = run_training(dataset, PotentialSettings(level=6, max_iterations=400, early_stop=True))
+    document = run_training(dataset, MtpSettings(level=6, max_iterations=400, early_stop=True))
     assert document.early_stop
     log = file_of(project, "train.log").read_text()
     ended = int(re.search(r"training ended after (\d+) iterations: the loss on the validation set", log)[1])
-    assert document.iterations == 75 + ended < 75 + 400
+    assert document.model.iterations == 75 + ended < 75 + 400
     kept = float(re.search(r"is kept: loss (\S+),", log)[1])
-    assert document.final_loss == kept
+    assert document.model.final_loss == kept
 
 
 def test_a_killed_job_goes_on_when_it_is_run_again(project):
@@ -91,7 +91,7 @@ def test_errors_are_told_by_temperature_system_region_and_species(project):
         label.atoms.set_array("region", np.array(["interface", *["interior"] * (n - 1)]))
         label.atoms.set_array("origin_index", np.arange(n))
     dataset = store_dataset(labels_of("train.cfg", 3), held_out)
-    potential = run_training(dataset, PotentialSettings(level=4, max_iterations=2))
+    potential = run_training(dataset, MtpSettings(level=4, max_iterations=2))
     made = wire(evaluate_potential(dataset, potential), "evaluate potential", "cpu")
     parity = run_locally(made, store=JobStore(MemoryStore()), ensure_success=True, log=False)[made.uuid][1].output
     assert list(parity.errors_by_temperature) == ["300", "1200"]

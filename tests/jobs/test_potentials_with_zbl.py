@@ -13,26 +13,32 @@ from interfaceflow.core.files import PROJECT_ROOT_VARIABLE, FileRef
 from interfaceflow.core.formats.cfg import read_configurations
 from interfaceflow.core.formats.labelled_file import read_labelled
 from interfaceflow.core.labelled import LabelledConfiguration
-from interfaceflow.datasets.dataset import Dataset, minimum_distances, write_dataset
+from interfaceflow.datasets.dataset import Dataset, write_dataset
+from interfaceflow.datasets.distances import minimum_distances
 from interfaceflow.dynamics.data_file import write_data_file
 from interfaceflow.dynamics.frame import LammpsFrame
 from interfaceflow.dynamics.lammps_run import run_lammps, setup_lines
-from interfaceflow.jobs.pair_styles import mtp_pair_style
-from interfaceflow.jobs.potentials import evaluate_potential, fit_potential, select_for_training, train_potential
+from interfaceflow.jobs.potentials import (
+    evaluate_potential,
+    fit_potential,
+    pair_style_of,
+    select_for_training,
+    train_potential,
+)
 from interfaceflow.jobs.workspace import Workspace
 from interfaceflow.potentials.mtp.calculator import MTPCalculator
 from interfaceflow.potentials.zbl import compute_zbl
 from interfaceflow.schemas.base import Provenance
 from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc
-from interfaceflow.schemas.settings import PotentialSettings, ZBLSettings
+from interfaceflow.schemas.settings import MtpSettings, ZBLSettings
 
 LI2S = Path(__file__).parent.parent / "data" / "mtp" / "li2s"
 SPECIES = ("Li", "S")
 ZBL = ZBLSettings(inner_cutoff_A=1.5, outer_cutoff_A=3.0)  # reaches the bonds, so that the fit has to make up for it
 
 
-def settings(zbl: ZBLSettings | None) -> PotentialSettings:
-    return PotentialSettings(level=4, max_iterations=10, max_retraining_iterations=3, zbl=zbl)
+def settings(zbl: ZBLSettings | None) -> MtpSettings:
+    return MtpSettings(level=4, max_iterations=10, max_retraining_iterations=3, zbl=zbl)
 
 
 @pytest.fixture
@@ -81,7 +87,7 @@ def dataset_of(label, folder: Path) -> DatasetDoc:
 
 
 def lammps_forces(atoms: Atoms, potential: PotentialDoc, folder: Path):
-    frame, pair_style = LammpsFrame.of(atoms.cell.array), mtp_pair_style(potential)
+    frame, pair_style = LammpsFrame.of(atoms.cell.array), pair_style_of(potential)
     write_data_file(atoms, pair_style, frame, folder / "start.data")
     script = setup_lines(pair_style, "read_data start.data", timestep_fs=1.0)
     script += ["dump now all custom 1 now.dump id fx fy fz", "dump_modify now sort id format float %.17g", "run 0"]
@@ -93,7 +99,7 @@ def lammps_forces(atoms: Atoms, potential: PotentialDoc, folder: Path):
 def test_the_fit_sees_the_labels_without_the_repulsion_and_everyone_else_sees_all(zbl, store, tmp_path):
     dataset = dataset_of(as_calculated, tmp_path)
     potential = output_of(train_potential(dataset, settings(zbl), 1), store)
-    assert potential.zbl == zbl
+    assert potential.model.zbl == zbl
 
     labels = read_labelled(dataset.training.path())
     (given,) = tmp_path.glob(".interfaceflow/files/train_potential-*/training.cfg")
@@ -127,7 +133,7 @@ def test_the_fit_sees_the_labels_without_the_repulsion_and_everyone_else_sees_al
 
 
 @job
-def select_and_go_on(dataset: DatasetDoc, potential: PotentialDoc, given: PotentialSettings):
+def select_and_go_on(dataset: DatasetDoc, potential: PotentialDoc, given: MtpSettings):
     workspace = Workspace()
     strange = read_labelled(dataset.held_out.path())[0].atoms
     strange.positions[0] += (0.8, 0.0, 0.0)
@@ -140,9 +146,9 @@ def test_going_on_from_a_potential_keeps_its_repulsion(store, tmp_path):
     first = output_of(train_potential(dataset, settings(ZBL), 1), store)
     n_chosen, second = output_of(select_and_go_on(dataset, first, settings(ZBL)), store)
     assert n_chosen == 1
-    assert (second.zbl, second.warm_start) == (ZBL, True)
+    assert (second.model.zbl, second.warm_start) == (ZBL, True)
     # It goes on where the first fit ended, so it saw the same labels.
-    assert 0.5 * first.final_loss < second.final_loss <= first.final_loss
+    assert 0.5 * first.model.final_loss < second.model.final_loss <= first.model.final_loss
 
 
 def bare_nuclei_eV(distance, first, second):

@@ -17,7 +17,7 @@ from interfaceflow.jobs.potentials import train_potential
 from interfaceflow.jobs.wiring import wire
 from interfaceflow.schemas.base import Provenance
 from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc
-from interfaceflow.schemas.settings import PotentialSettings
+from interfaceflow.schemas.settings import MtpSettings
 
 LI2S = Path(__file__).parents[1] / "data" / "mtp" / "li2s"
 
@@ -59,7 +59,7 @@ def store_dataset(training: list[LabelledConfiguration], held_out: list[Labelled
     )
 
 
-def run_training(dataset: DatasetDoc, settings: PotentialSettings) -> PotentialDoc:
+def run_training(dataset: DatasetDoc, settings: MtpSettings) -> PotentialDoc:
     """Run the job."""
     made = wire(train_potential(dataset, settings, 1), "train potential", "cpu")
     made.set_uuid("11111111-2222-3333-4444-555555555555")
@@ -73,5 +73,5 @@ if __name__ == "__main__":
     level, iterations = (int(word) for word in sys.argv[1:])
     run_training(
         store_dataset(labels_of("train.cfg", 24), labels_of("test.cfg", 2)),
-        PotentialSettings(level=level, max_iterations=iterations),
+        MtpSettings(level=level, max_iterations=iterations),
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from interfaceflow.core.errors import DataFileError, UserInputError
+from interfaceflow.potentials.maxvol import INITIAL_DIAGONAL, NO_ROW, THRESHOLD, SelectedRows
 from interfaceflow.potentials.mtp._native import (
     Configuration,
     ConfigurationSet,
@@ -13,7 +14,6 @@ from interfaceflow.potentials.mtp._native import (
     SelectionState,
     read_configurations,
 )
-from interfaceflow.potentials.mtp.maxvol import INITIAL_DIAGONAL, NO_ROW, THRESHOLD, SelectedRows
 from interfaceflow.potentials.mtp.row_pool import SelectionMode
 from interfaceflow.potentials.mtp.selection import build_active_set, select_additions
 

@@ -10,7 +10,15 @@ from interfaceflow.core.files import FileRef
 from interfaceflow.core.formats.structure_file import write_structure
 from interfaceflow.core.units import BOLTZMANN_EV_PER_K
 from interfaceflow.schemas.base import Doc, Provenance
-from interfaceflow.schemas.datasets import DatasetDoc, FitErrors, ForceErrors, ParityDoc, PotentialDoc, TrajectoryDoc
+from interfaceflow.schemas.datasets import (
+    DatasetDoc,
+    FitErrors,
+    ForceErrors,
+    MtpModel,
+    ParityDoc,
+    PotentialDoc,
+    TrajectoryDoc,
+)
 from interfaceflow.schemas.dynamics import CoexistenceRun, MeltingPointDoc, ProductionDoc, SegmentDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc, SurfaceEnergyDoc
 from interfaceflow.schemas.learning import LearningRoundDoc, LearningRunDoc
@@ -217,18 +225,15 @@ class DemoFlow:
             potential = PotentialDoc(
                 file=self.file("pot.almtp"),
                 species=("Li", "Cl"),
-                level=8,
                 cutoff_radius_A=5.0,
                 n_training=total,
                 dataset_sha256=HASH,
                 training_errors=self.errors(),
                 held_out_errors=self.errors(1.3 - 0.1 * index),
-                iterations=60,
-                final_loss=0.1,
                 warm_start=index > 0,
                 min_distances_A={"Cl-Li": 2.1},
-                engine="built-in",
                 physics_hash=HASH,
+                model=MtpModel(level=8, iterations=60, final_loss=0.1, engine="built-in"),
                 provenance=self.provenance(30.0),
             )
             runs = tuple(

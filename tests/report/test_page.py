@@ -116,7 +116,8 @@ def test_repulsion_under_the_potential_is_told(demo: DemoFlow) -> None:
     (learnt,) = demo.results().all_of(LearningRoundDoc)[-1:]
     assert "repulsion" not in build_report(flow_results([("explore", learnt)])).split('id="accuracy"')[1]
     zbl = ZBLSettings(inner_cutoff_A=1.0, outer_cutoff_A=2.5)
-    overlaid = learnt.model_copy(update={"potential": learnt.potential.model_copy(update={"zbl": zbl})})
+    model = learnt.potential.model.model_copy(update={"zbl": zbl})
+    overlaid = learnt.model_copy(update={"potential": learnt.potential.model_copy(update={"model": model})})
     page = build_report(flow_results([("explore", overlaid)]))
     _check_html(page)
     assert "switched off between 1 and 2.5 Å, was subtracted from the labels" in page

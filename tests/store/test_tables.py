@@ -25,6 +25,7 @@ def test_potentials_say_what_has_to_be_added_to_their_file(results):
     (last,) = results.all_of(LearningRoundDoc)[-1:]
     assert build_table("potentials", lambda: results)["zbl_outer_cutoff_A"].isna().all()
     zbl = ZBLSettings(inner_cutoff_A=1.0, outer_cutoff_A=2.0)
-    overlaid = last.model_copy(update={"potential": last.potential.model_copy(update={"zbl": zbl})})
+    model = last.potential.model.model_copy(update={"zbl": zbl})
+    overlaid = last.model_copy(update={"potential": last.potential.model_copy(update={"model": model})})
     (row,) = build_table("potentials", lambda: flow_results([("explore", overlaid)])).to_dict("records")
     assert (row["zbl_inner_cutoff_A"], row["zbl_outer_cutoff_A"]) == (1.0, 2.0)

@@ -9,8 +9,8 @@ from enum import StrEnum
 import numpy as np
 
 from interfaceflow.core.errors import DataFileError, UserInputError
+from interfaceflow.potentials.maxvol import FloatArray, IntArray
 from interfaceflow.potentials.mtp._native import Configuration, ConfigurationSet, Potential, SelectionState
-from interfaceflow.potentials.mtp.maxvol import FloatArray, IntArray
 
 WEIGHT_SCALING = 2
 """A configuration's row is divided by n_atoms to half this power."""

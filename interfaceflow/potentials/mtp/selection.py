@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from interfaceflow.core.errors import UserInputError
+from interfaceflow.potentials.maxvol import NO_ROW, THRESHOLD, FloatArray, SelectedRows
 from interfaceflow.potentials.mtp._native import Configuration, Potential, SelectionState
 from interfaceflow.potentials.mtp.loss import MEMORY_LIMIT_MB
-from interfaceflow.potentials.mtp.maxvol import NO_ROW, THRESHOLD, FloatArray, SelectedRows
 from interfaceflow.potentials.mtp.row_pool import WEIGHT_SCALING, RowPool, SelectionMode
 
 

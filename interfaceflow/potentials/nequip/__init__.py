@@ -1,0 +1,1 @@
+"""Equivariant networks (NequIP): training, compilation, evaluation and extrapolation grades."""

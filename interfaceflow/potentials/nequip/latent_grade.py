@@ -1,0 +1,297 @@
+"""The extrapolation grade of a network: D-optimality of the features its last layer makes.
+
+The readout is linear in the features x of an atom, E = scale * (w . x) + shift, so x is the derivative of the atom's
+energy with respect to the readout's weights w: what a row is for a moment tensor potential
+(doi:10.1016/j.commatsci.2017.08.031), with the layers before the readout held fixed. For each species the active set
+holds those training atoms whose rows span the largest volume. The grade of an atom is the largest modulus of its
+coefficients in them: at most 1 for atoms of the training set, and the thresholds 1.5 and 10 mean what they mean there.
+
+A network's features may not span all directions. The active set starts from rows ``FLOOR * scale`` times the unit
+vectors, scale being the root mean square of the species' features; those that no training atom replaces stay. So a
+component in a direction the training set does not show counts in units of ``FLOOR * scale``: it raises the grade, and
+rounding errors of single precision, some 1e-6 of the scale, do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Final, cast
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from interfaceflow.core.errors import DataFileError, UserInputError
+from interfaceflow.core.files import write_atomically
+from interfaceflow.potentials.maxvol import NO_ROW, THRESHOLD, SelectedRows
+from interfaceflow.potentials.nequip.model import NequIPModel, NequIPResult
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+FLOOR: Final = 1e-3
+"""Of the features' root mean square: a component this large in a direction never seen has grade 1."""
+
+
+@dataclass(frozen=True)
+class SpeciesActiveSet:
+    """The active set of one species.
+
+    Attributes
+    ----------
+    scale
+        Root mean square of its features in the training set.
+    matrix
+        Selected rows divided by the scale, shape (n_features, n_features).
+    owners
+        Configuration and atom of each row, shape (n_features, 2); ``NO_ROW`` for a row that stayed from the start.
+    """
+
+    scale: float
+    matrix: FloatArray
+    owners: IntArray
+
+    def grades(self, features: FloatArray) -> FloatArray:
+        """Return the grade of each atom, shape (n_atoms,)."""
+        return self._selected().grades(features / self.scale)
+
+    def extended(self, features: FloatArray, owners: IntArray, *, threshold: float = THRESHOLD) -> SpeciesActiveSet:
+        """Return the active set after exchanging rows for those of more atoms.
+
+        Parameters
+        ----------
+        features
+            Of the atoms, shape (n_atoms, n_features).
+        owners
+            Configuration and atom of each, shape (n_atoms, 2).
+        threshold
+            Grade from which on a row is taken in.
+        """
+        selected = self._selected()
+        selected.maximise([features / self.scale], threshold=threshold)
+        entered = selected.owners != NO_ROW
+        new_owners = self.owners.copy()
+        new_owners[entered] = owners[selected.owners[entered]]
+        return SpeciesActiveSet(self.scale, selected.matrix, new_owners)
+
+    @property
+    def n_seen(self) -> int:
+        """Number of directions that the training set shows."""
+        return int((self.owners[:, 0] != NO_ROW).sum())
+
+    def _selected(self) -> SelectedRows:
+        matrix = self.matrix.copy()
+        return SelectedRows(
+            matrix, np.asarray(np.linalg.inv(matrix), dtype=float), np.full(len(matrix), NO_ROW, dtype=np.int64)
+        )
+
+
+@dataclass(frozen=True)
+class LatentGrade:
+    """The active sets of a network, by species.
+
+    Attributes
+    ----------
+    species
+        Chemical symbols in the order of the network's types.
+    active_sets
+        One for each species.
+    model_sha256
+        Of the checkpoint whose features they are.
+    """
+
+    species: tuple[str, ...]
+    active_sets: tuple[SpeciesActiveSet, ...]
+    model_sha256: str
+
+    def grades(self, features: FloatArray, types: IntArray) -> FloatArray:
+        """Return the grade of each atom.
+
+        Parameters
+        ----------
+        features
+            From the network, shape (n_atoms, n_features).
+        types
+            The network's types, shape (n_atoms,).
+        """
+        grades = np.zeros(len(types))
+        for kind, active_set in enumerate(self.active_sets):
+            of_kind = types == kind
+            grades[of_kind] = active_set.grades(features[of_kind])
+        return grades
+
+    def grades_of(self, model: NequIPModel, atoms: Atoms, result: NequIPResult) -> FloatArray:
+        """Return the grade of each atom of a configuration that was computed, shape (n_atoms,)."""
+        return self.grades(result.features, model.types_of(atoms))
+
+    def save(self, path: Path) -> None:
+        """Write to a ``.npz`` file, atomically."""
+        arrays: dict[str, NDArray[np.generic]] = {
+            "species": np.array(self.species),
+            "model_sha256": np.array(self.model_sha256),
+            "scales": np.array([one.scale for one in self.active_sets]),
+            "matrices": np.array([one.matrix for one in self.active_sets]),
+            "owners": np.array([one.owners for one in self.active_sets]),
+        }
+        buffer = BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        write_atomically(path, buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: Path, *, model_sha256: str | None = None) -> LatentGrade:
+        """Read from a ``.npz`` file.
+
+        Parameters
+        ----------
+        path
+            The file.
+        model_sha256
+            Of the checkpoint it has to belong to; None for any.
+
+        Raises
+        ------
+        DataFileError
+            If the file is absent, damaged, or of another network.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                active_sets = tuple(
+                    SpeciesActiveSet(float(scale), matrix, owners)
+                    for scale, matrix, owners in zip(
+                        stored["scales"], stored["matrices"], stored["owners"], strict=True
+                    )
+                )
+                grade = cls(tuple(map(str, stored["species"])), active_sets, str(stored["model_sha256"]))
+        except (OSError, ValueError, KeyError) as problem:
+            raise DataFileError(
+                f"{path}: no active set of a network, or damaged ({problem}); build it again from the training set"
+            ) from problem
+        if model_sha256 is not None and grade.model_sha256 != model_sha256:
+            raise DataFileError(
+                f"{path}: an active set of another network (checkpoint {grade.model_sha256[:12]}..., not "
+                f"{model_sha256[:12]}...); features of two networks cannot be compared. Build it again from the "
+                "training set"
+            )
+        return grade
+
+
+@dataclass(frozen=True)
+class LatentAdditions:
+    """Which candidates a training set needs.
+
+    Attributes
+    ----------
+    selected
+        Indices of the candidates to add, ascending.
+    candidate_grades
+        Largest grade of each candidate's atoms against the active set of the training set alone, shape
+        (n_candidates,).
+    grade
+        The active set that training set and selected candidates form together; the owners of its new rows count the
+        candidates from ``n_known`` on.
+    """
+
+    selected: tuple[int, ...]
+    candidate_grades: FloatArray
+    grade: LatentGrade
+
+
+def build_latent_grade(model: NequIPModel, configurations: Sequence[Atoms], model_sha256: str) -> LatentGrade:
+    """Select the active set of each species from a training set.
+
+    Parameters
+    ----------
+    model
+        The network, compiled or not.
+    configurations
+        The training set.
+    model_sha256
+        Of the checkpoint, to be recorded.
+
+    Raises
+    ------
+    UserInputError
+        If the network gives no features, or an element of it is not in the training set.
+    """
+    features, types, owners = _features_of(model, configurations)
+    active_sets = []
+    for kind, symbol in enumerate(model.info.species):
+        rows = features[types == kind]
+        if not len(rows):
+            raise UserInputError(
+                f"no configuration of the training set has {symbol}, so a grade for it would mean nothing; add one, or "
+                "train a network without it"
+            )
+        scale = float(np.sqrt(np.mean(rows**2))) or 1.0
+        n_features = rows.shape[1]
+        empty = SpeciesActiveSet(scale, FLOOR * np.eye(n_features), np.full((n_features, 2), NO_ROW, dtype=np.int64))
+        active_sets.append(empty.extended(rows, owners[types == kind]))
+    return LatentGrade(model.info.species, tuple(active_sets), model_sha256)
+
+
+def select_latent_additions(
+    grade: LatentGrade,
+    model: NequIPModel,
+    candidates: Sequence[Atoms],
+    *,
+    n_known: int = 0,
+    threshold: float = THRESHOLD,
+) -> LatentAdditions:
+    """Select the candidates that enter the active set: those a training set needs to interpolate on all of them.
+
+    Parameters
+    ----------
+    grade
+        Of the training set.
+    model
+        The network whose features it is of.
+    candidates
+        Configurations to choose from.
+    n_known
+        Number of configurations of the training set.
+    threshold
+        Grade from which on a candidate's row is taken in, above 1.
+
+    Raises
+    ------
+    UserInputError
+        If the threshold is not above 1.
+    """
+    if not threshold > 1:
+        raise UserInputError(f"threshold = {threshold:g}: a threshold is above 1 (the usual one is {THRESHOLD:g})")
+    if not candidates:
+        return LatentAdditions((), np.zeros(0), grade)
+    features, types, owners = _features_of(model, candidates)
+    grades = np.zeros(len(candidates))
+    np.maximum.at(grades, owners[:, 0], grade.grades(features, types))
+    owners = owners + np.array([n_known, 0])
+    extended = tuple(
+        active_set.extended(features[types == kind], owners[types == kind], threshold=threshold)
+        for kind, active_set in enumerate(grade.active_sets)
+    )
+    changed = [
+        after.owners[(after.owners != before.owners).any(axis=1), 0]
+        for before, after in zip(grade.active_sets, extended, strict=True)
+    ]
+    entered = np.unique(np.concatenate(changed)) - n_known
+    return LatentAdditions(
+        tuple(int(index) for index in entered), grades, LatentGrade(grade.species, extended, grade.model_sha256)
+    )
+
+
+def _features_of(model: NequIPModel, configurations: Sequence[Atoms]) -> tuple[FloatArray, IntArray, IntArray]:
+    """Return features, types and owners (configuration, atom) of all atoms."""
+    if not model.info.has_features:
+        raise UserInputError(
+            f"{model.file.path} does not give the features a grade is made from; compile the checkpoint again here"
+        )
+    features = [model.compute(atoms).features for atoms in configurations]
+    types = [model.types_of(atoms) for atoms in configurations]
+    owners = [
+        np.stack([np.full(len(atoms), index), np.arange(len(atoms))], axis=1)
+        for index, atoms in enumerate(configurations)
+    ]
+    return np.concatenate(features), np.concatenate(types), cast(IntArray, np.concatenate(owners))
