@@ -6,14 +6,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
 
 import numpy as np
 from ase import Atoms
 
 from interfaceflow.schemas.settings import ReferenceTrajectorySettings, TrainingSetSettings
-
-CellName = Literal["interface", "metal", "binary"]
 
 
 @dataclass(frozen=True)
@@ -47,9 +44,7 @@ class TrajectoryPlan:
     seed: int
 
 
-def plan_trajectories(
-    cells: Mapping[CellName, Atoms], settings: TrainingSetSettings, seed: int
-) -> list[TrajectoryPlan]:
+def plan_trajectories(cells: Mapping[str, Atoms], settings: TrainingSetSettings, seed: int) -> list[TrajectoryPlan]:
     """Lay out all trajectories: each family's temperatures, trained on and held out, times its strains.
 
     Parameters

@@ -22,7 +22,7 @@ from interfaceflow.datasets.dataset import (
     read_dataset,
     write_dataset,
 )
-from interfaceflow.datasets.ladder import CellName, plan_trajectories
+from interfaceflow.datasets.ladder import plan_trajectories
 from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.reference.dynamics import SamplingTask, sample_trajectory
 from interfaceflow.reference.labelling import LabelRequest, label_configurations
@@ -39,9 +39,7 @@ Outcome = list[LabelledConfiguration] | WorkerFailure
 
 @job
 def sample_training_set(
-    metal: RelaxationDoc,
-    binary: RelaxationDoc,
-    interface: RelaxationDoc,
+    relaxed: dict[str, RelaxationDoc],
     settings: TrainingSetSettings,
     level: LevelOfTheory,
     reference: ReferenceSettings,
@@ -51,8 +49,8 @@ def sample_training_set(
 
     Parameters
     ----------
-    metal, binary, interface
-        Relaxed cells; they are labelled and trained on, too.
+    relaxed
+        Relaxed cells by the names that the ladder uses; they are labelled and trained on, too.
     settings
         The ladder.
     level
@@ -75,7 +73,6 @@ def sample_training_set(
         If nothing is left to test on.
     """
     workspace = Workspace()
-    relaxed: dict[CellName, RelaxationDoc] = {"metal": metal, "binary": binary, "interface": interface}
     cells = {name: load_structure(document.structure) for name, document in relaxed.items()}
     plans = plan_trajectories(cells, settings, seed)
     tasks = [
