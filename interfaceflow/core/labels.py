@@ -2,7 +2,8 @@
 
 They live in the arrays of an ``ase.Atoms`` (and so in extended XYZ files):
 
-- ``phase``: the crystal an atom came from, ``"metal"`` or ``"binary"`` in a metal-binary pair;
+- ``phase``: the crystal an atom came from, ``"metal"`` or ``"binary"`` in a metal-binary pair, ``"cathode"`` or
+  ``"electrolyte"`` in a pair of those;
 - ``region``: where it was at the start, ``"interface"`` or ``"interior"``;
 - ``origin_index``: its index in the cell it was built from, so that it can be traced through
   supercells and vacancies.
@@ -25,7 +26,9 @@ ORIGIN_INDEX = "origin_index"
 WITHOUT_LABELS: Final = "cells without labels"
 
 RegionLabel = Literal["interface", "interior"]
-PhaseLabel = Literal["metal", "binary"]
+PhaseLabel = Literal["metal", "binary", "cathode", "electrolyte"]
+PhasePair = tuple[PhaseLabel, PhaseLabel]
+"""The two crystals of an interface; the first takes the strain."""
 
 
 def has_labels(atoms: Atoms) -> bool:

@@ -13,12 +13,7 @@ from ase import Atoms
 from interfaceflow.core.errors import UserInputError, suggest_name
 from interfaceflow.core.labels import REGION
 from interfaceflow.datasets.splits import choose_trajectories
-from interfaceflow.schemas.settings import (
-    ReferenceTrajectorySettings,
-    TrainingSetSettings,
-    TrajectoryCell,
-    VacancySettings,
-)
+from interfaceflow.schemas.settings import ReferenceTrajectorySettings, TrainingSetSettings, VacancySettings
 
 
 @dataclass(frozen=True)
@@ -49,9 +44,7 @@ class TrajectoryPlan:
     seed: int
 
 
-def plan_trajectories(
-    cells: Mapping[TrajectoryCell, Atoms], settings: TrainingSetSettings, seed: int
-) -> list[TrajectoryPlan]:
+def plan_trajectories(cells: Mapping[str, Atoms], settings: TrainingSetSettings, seed: int) -> list[TrajectoryPlan]:
     """Lay out all trajectories: each family's temperatures, trained on and held out, times its strains.
 
     Parameters
@@ -90,7 +83,7 @@ def _hold_out_share(plans: Sequence[TrajectoryPlan], fraction: float, seed: int)
     return [replace(plan, held_out=True) if plan.name in chosen else plan for plan in plans]
 
 
-def _find_cell(cells: Mapping[TrajectoryCell, Atoms], name: TrajectoryCell) -> Atoms:
+def _find_cell(cells: Mapping[str, Atoms], name: str) -> Atoms:
     if name not in cells:
         raise UserInputError(
             f"training_set.trajectories: there is no cell {name!r} here; available: {', '.join(sorted(cells))}"

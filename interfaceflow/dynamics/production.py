@@ -170,7 +170,7 @@ def run_production_md(
             pair_style,
             plan.guard,
             f"{temperature_K!r} {plan.seed}",
-            settings.model_dump_json(exclude={"n_ranks", "fractions_of_melting_point"}),
+            settings.model_dump_json(exclude={"n_ranks", "fractions_of_melting_point", "temperatures_K"}),
         ),
         progress=progress,
     )

@@ -10,14 +10,13 @@ from jobflow.core.maker import Maker
 from jobflow.core.reference import OutputReference
 
 from interfaceflow.core.files import FileRef
+from interfaceflow.core.labels import PhaseLabel
+from interfaceflow.flows.interface import RelaxedInterfaceMaker
 from interfaceflow.jobs.energetics import compute_energetics, compute_surface_energy
 from interfaceflow.jobs.reference import relax
 from interfaceflow.jobs.structures import (
-    build_interface,
     build_slabs,
     build_strained_references,
-    bulk_requests,
-    interface_request,
     separate_interface,
 )
 from interfaceflow.jobs.wiring import wire
@@ -29,14 +28,13 @@ from interfaceflow.schemas.settings import ReferenceSettings, StructuresSettings
 class InterfaceEnergeticsMaker(Maker):
     """Relax two crystals, their slabs and their interface, and compute what the interface costs.
 
-    1. ``read crystals`` and ``relax bulk``: both crystals, cell and ions
+    1. `RelaxedInterfaceMaker`: both crystals and the matched two-interface cell, cell and ions
     2. ``build ... slabs`` and ``relax ... slabs``: a thickness series of each surface
     3. ``... surface energy``: from the series
-    4. ``build interface``, ``interface request`` and ``relax interface``: the matched two-interface cell, cell and ions
-    5. ``strained references`` and ``relax strained references``: both crystals along the normal, at the interface's
+    4. ``strained references`` and ``relax strained references``: both crystals along the normal, at the interface's
        in-plane vectors
-    6. ``separate interface`` and ``separated slabs``: the two slabs of the relaxed cell, apart, and their energies
-    7. ``energetics``: E_f, sigma and the works of adhesion and separation
+    5. ``separate interface`` and ``separated slabs``: the two slabs of the relaxed cell, apart, and their energies
+    6. ``energetics``: E_f, sigma and the works of adhesion and separation
 
     Attributes
     ----------
@@ -49,7 +47,7 @@ class InterfaceEnergeticsMaker(Maker):
 
     Examples
     --------
-    >>> flow = InterfaceEnergeticsMaker(structures=..., level=..., reference=...).make(li, licl)  # doctest: +SKIP
+    >>> flow = InterfaceEnergeticsMaker(structures=..., level=..., reference=...).make(cifs)  # doctest: +SKIP
     """
 
     name: str = "interface energetics"
@@ -57,7 +55,7 @@ class InterfaceEnergeticsMaker(Maker):
     level: LevelOfTheory = field(kw_only=True)
     reference: ReferenceSettings = field(kw_only=True)
 
-    def make(self, metal_cif: FileRef, binary_cif: FileRef) -> Flow:
+    def make(self, cifs: dict[PhaseLabel, FileRef]) -> Flow:
         """Make the flow.
 
         Its output holds the references ``metal``, ``binary`` (relaxed bulk), ``interface`` (as built), ``relaxed``
@@ -65,48 +63,45 @@ class InterfaceEnergeticsMaker(Maker):
 
         Parameters
         ----------
-        metal_cif, binary_cif
-            Structures of the two crystals.
+        cifs
+            Structures of the metal and of the binary.
         """
         settings = self.structures
-        requests = wire(bulk_requests(metal_cif, binary_cif), "read crystals", "light")
-        bulk = self._relax(requests.output, "relax bulk")
-        metal, binary = bulk.output[0], bulk.output[1]
-        jobs = [requests, bulk]
+        built = RelaxedInterfaceMaker(structures=settings, level=self.level, reference=self.reference).make(cifs)
+        metal, binary = built.output["metal"], built.output["binary"]
+        interface, relaxed = built.output["interface"], built.output["relaxed"]
+        jobs: list[Job | Flow] = [built]
 
-        surface_energies, thinnest = [], []
+        surface_energies, thinnest = [], {}
         for phase, relaxed_bulk, crystal in (
             ("metal", metal, settings.metal),
             ("binary", binary, settings.binary),
         ):
-            built = wire(build_slabs(relaxed_bulk, crystal, settings.slabs), f"build {phase} slabs", "light")
-            slabs = self._relax(built.output, f"relax {phase} slabs")
+            cut = wire(build_slabs(relaxed_bulk, crystal, settings.slabs), f"build {phase} slabs", "light")
+            slabs = self._relax(cut.output, f"relax {phase} slabs")
             surface = wire(
                 compute_surface_energy(relaxed_bulk, slabs.output, crystal), f"{phase} surface energy", "light"
             )
             surface_energies.append(surface.output)
-            thinnest.append(slabs.output[0])
-            jobs += [built, slabs, surface]
+            thinnest[f"{phase}_slab"] = slabs.output[0]
+            jobs += [cut, slabs, surface]
 
-        interface = wire(build_interface(metal, binary, settings), "build interface", "light")
-        to_relax = wire(interface_request(interface.output), "interface request", "light")
-        relaxed = self._relax(to_relax.output, "relax interface")
         references = wire(
-            build_strained_references(interface.output, relaxed.output[0], metal, binary, settings),
+            build_strained_references(interface, relaxed, metal, binary, settings),
             "strained references",
             "light",
         )
         strained = self._relax(references.output, "relax strained references")
         apart = wire(
-            separate_interface(interface.output, relaxed.output[0], settings.slabs.vacuum_A),
+            separate_interface(interface, relaxed, settings.slabs.vacuum_A),
             "separate interface",
             "light",
         )
         separated = self._relax(apart.output, "separated slabs")
         energetics = wire(
             compute_energetics(
-                interface.output,
-                relaxed.output[0],
+                interface,
+                relaxed,
                 metal,
                 binary,
                 strained.output,
@@ -116,15 +111,8 @@ class InterfaceEnergeticsMaker(Maker):
             "energetics",
             "light",
         )
-        jobs += [interface, to_relax, relaxed, references, strained, apart, separated, energetics]
-        output = {
-            "metal": metal,
-            "binary": binary,
-            "interface": interface.output,
-            "relaxed": relaxed.output[0],
-            "slabs": thinnest,
-            "energetics": energetics.output,
-        }
+        jobs += [references, strained, apart, separated, energetics]
+        output = {**built.output, "slabs": thinnest, "energetics": energetics.output}
         return Flow(jobs, output=output, name=self.name)
 
     def _relax(self, requests: OutputReference, name: str) -> Job:

@@ -8,12 +8,12 @@ from jobflow.core.flow import Flow
 from jobflow.core.maker import Maker
 
 from interfaceflow.core.files import FileRef
+from interfaceflow.core.labels import PhaseLabel
 from interfaceflow.flows.energetics import InterfaceEnergeticsMaker
-from interfaceflow.flows.learning import PotentialLearningMaker
+from interfaceflow.flows.learning import PotentialLearningMaker, plan_learning
 from interfaceflow.flows.transport import TransportMaker
-from interfaceflow.schemas.learning_plan import LearningPlan
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
-from interfaceflow.schemas.settings import RecipeSettings
+from interfaceflow.schemas.recipes import DecompositionInterfacesSettings
 
 
 @dataclass
@@ -33,36 +33,27 @@ class InterfaceTransportMaker(Maker):
     """
 
     name: str = "interface transport"
-    settings: RecipeSettings = field(kw_only=True)
+    settings: DecompositionInterfacesSettings = field(kw_only=True)
     level: LevelOfTheory = field(kw_only=True)
 
-    def make(self, metal_cif: FileRef, binary_cif: FileRef) -> Flow:
+    def make(self, cifs: dict[PhaseLabel, FileRef]) -> Flow:
         """Make the flow.
 
         Parameters
         ----------
-        metal_cif, binary_cif
-            Structures of the two crystals.
+        cifs
+            Structures of the metal and of the binary.
         """
         settings = self.settings
-        plan = LearningPlan(
-            training_set=settings.training_set,
-            potential=settings.potential,
-            learning=settings.learning,
-            vacancies=settings.structures.production_cell,
-            level=self.level,
-            reference=settings.reference,
-            seed=settings.seed,
-        )
         energetics = InterfaceEnergeticsMaker(
             structures=settings.structures, level=self.level, reference=settings.reference
-        ).make(metal_cif, binary_cif)
+        ).make(cifs)
         built = energetics.output
-        learning = PotentialLearningMaker(plan=plan).make(
-            built["metal"],
-            built["binary"],
+        learning = PotentialLearningMaker(plan=plan_learning(settings, self.level)).make(
+            {phase: built[phase] for phase in cifs},
             built["relaxed"],
-            slabs=built["slabs"] if settings.training_set.has_slabs else (),
+            settings.learning.metal_cell_atoms,
+            slabs=built["slabs"] if settings.training_set.has_slabs else {},
         )
         transport = TransportMaker(settings=settings).make(
             built["metal"], built["interface"], built["relaxed"], learning.output.potential

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobflow.core.flow import Flow
 from jobflow.core.maker import Maker
 from jobflow.core.reference import OutputReference
 
+from interfaceflow.core.labels import PhaseLabel
 from interfaceflow.jobs.datasets import sample_training_set
 from interfaceflow.jobs.learning import build_learning_starts, explore
 from interfaceflow.jobs.potentials import category_of, evaluate_potential, train_potential
 from interfaceflow.jobs.wiring import wire
 from interfaceflow.schemas.learning_plan import LearningPlan
+from interfaceflow.schemas.level_of_theory import LevelOfTheory
+from interfaceflow.schemas.settings import RecipeSettings
+
+
+def plan_learning(settings: RecipeSettings, level: LevelOfTheory) -> LearningPlan:
+    """Return what sampling, fitting and learning need to know of a recipe."""
+    return LearningPlan(
+        training_set=settings.training_set,
+        potential=settings.potential,
+        learning=settings.learning,
+        vacancies=settings.structures.production_cell,
+        level=level,
+        reference=settings.reference,
+        seed=settings.seed,
+    )
 
 
 @dataclass
@@ -34,7 +50,7 @@ class PotentialLearningMaker(Maker):
 
     Examples
     --------
-    >>> PotentialLearningMaker(plan=plan).make(metal, binary, relaxed)  # doctest: +SKIP
+    >>> PotentialLearningMaker(plan=plan).make(bulk, relaxed, bulk_cell_atoms=54)  # doctest: +SKIP
     """
 
     name: str = "potential learning"
@@ -42,31 +58,33 @@ class PotentialLearningMaker(Maker):
 
     def make(
         self,
-        metal: OutputReference,
-        binary: OutputReference,
+        bulk: Mapping[PhaseLabel, OutputReference],
         relaxed: OutputReference,
-        slabs: Sequence[OutputReference] = (),
+        bulk_cell_atoms: int,
+        *,
+        slabs: Mapping[str, OutputReference] | None = None,
     ) -> Flow:
         """Make the flow; its output is the reference to the last ``LearningRoundDoc``.
 
         Parameters
         ----------
-        metal, binary, relaxed
-            References to the RelaxationDocs of both bulk crystals and of the interface.
+        bulk, relaxed
+            References to the RelaxationDocs of both bulk crystals, by phase, and of the interface.
+        bulk_cell_atoms
+            Learning cells of a bulk crystal have about this many atoms.
         slabs
-            Those of slabs, where the training set has any.
+            Those of slabs, by their name in the ladder, where the training set has any.
         """
         plan = self.plan
         category = category_of(plan.potential)
+        cells: dict[str, OutputReference] = dict(bulk.items()) | dict(slabs or {}) | {"interface": relaxed}
         sampling = wire(
-            sample_training_set(
-                metal, binary, relaxed, plan.training_set, plan.level, plan.reference, plan.seed, slabs
-            ),
+            sample_training_set(cells, plan.training_set, plan.level, plan.reference, plan.seed),
             "sample training set",
             "dft",
         )
         training = wire(train_potential(sampling.output, plan.potential, plan.seed), "train potential", category)
-        starts = wire(build_learning_starts(metal, relaxed, plan), "learning starts", "light")
+        starts = wire(build_learning_starts(bulk, relaxed, plan, bulk_cell_atoms), "learning starts", "light")
         exploring = wire(explore(sampling.output, training.output, starts.output, plan, 0), "explore round 0", category)
         evaluation = wire(
             evaluate_potential(exploring.output.dataset, exploring.output.potential), "evaluate potential", category

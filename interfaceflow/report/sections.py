@@ -11,7 +11,7 @@ from interfaceflow.core.labels import has_labels
 from interfaceflow.report import charts, html
 from interfaceflow.report.cell_view import side_view, view_legend
 from interfaceflow.report.numbers import fixed, grade_text, significant
-from interfaceflow.report.summary import arrhenius_table, energetics_table, transport_table
+from interfaceflow.report.summary import arrhenius_table, energetics_table, framework_table, transport_table
 from interfaceflow.schemas.dynamics import MeltingPointDoc, ProductionDoc
 from interfaceflow.schemas.structures import InterfaceDoc, ProductionCellDoc
 from interfaceflow.schemas.transport import ArrheniusDoc, TransportDoc
@@ -47,8 +47,8 @@ def structure_section(results: FlowResults) -> str:
         strains = " and ".join(fixed(100 * strain, 2) for strain in interface.match.principal_strains)
         rows += [
             ("matched cell", f"{interface.structure.n_atoms} atoms, {fixed(interface.match.area_A2, 1)} Å²"),
-            ("strain, all on the metal", f"{strains} %"),
-            ("layers, metal and binary", f"{interface.metal_layers} and {interface.binary_layers}"),
+            (f"strain, all on the {interface.phases[0]}", f"{strains} %"),
+            (f"layers, {' and '.join(interface.phases)}", f"{interface.strained_layers} and {interface.kept_layers}"),
             ("gap as built", f"{fixed(interface.gap_A, 2)} Å"),
             ("shortest distance across", f"{fixed(interface.min_distance_A, 2)} Å"),
             ("the two interfaces", "equivalent by symmetry" if interface.interfaces_equivalent else "not equivalent"),
@@ -57,7 +57,12 @@ def structure_section(results: FlowResults) -> str:
         repeats = " × ".join(str(n) for n in large.repeats)
         rows += [
             ("production cell", f"{large.structure.n_atoms} atoms, {repeats} matched cells"),
-            ("vacancies", f"{large.n_vacancies} {large.vacancy_species}, all in the interface region"),
+            (
+                "vacancies made",
+                f"{large.n_vacancies} {large.vacancy_species}, all in the interface region"
+                if large.n_vacancies
+                else "none",
+            ),
         ]
     parts.append(html.table(("", "re-measured on the built cell"), rows))
     return html.section("structure", "Structure", html.beside(*parts), keys)
@@ -84,7 +89,6 @@ def transport_section(results: FlowResults) -> str:
         return html.section("transport", "Transport", html.missing("No production run has been analysed yet."))
     arrhenius = results.last_of(ArrheniusDoc)
     fits = arrhenius_table(results)
-    keys = _series_keys(docs)
     caption = (
         "Tracer diffusivities; bars are intervals, arrows upper limits, lines fits. Filled marks and full lines: in "
         "the interface plane; open marks and dashes: along the normal. Points of one temperature are set side by side."
@@ -93,9 +97,11 @@ def transport_section(results: FlowResults) -> str:
     axis = charts.msd_axis(curves)
     panels = "".join(charts.msd_chart(doc, arrays, axis) for doc, arrays in zip(docs, curves, strict=True))
     msd_caption = (
-        "Mean squared displacement by phase and direction, each phase in its own frame of reference. Thick: the fitted "
-        "slope over its window. Faint: lags beyond 0.7 of the run, which no fit uses."
+        f"Mean squared displacement by {results.settings.analysis.groups} and direction, each phase in its own frame "
+        "of reference. Thick: the fitted slope over its window. Faint: lags beyond 0.7 of the run, which no fit uses."
     )
+    framework = framework_table(results)
+    framework_part = html.folded(framework.title, html.summary(framework, numeric=(0, 3, 4))) if framework else ""
     fit_part = (
         html.summary(fits, numeric=(2, 3)) if fits else html.missing("Activation energies have not been fitted yet.")
     )
@@ -103,17 +109,23 @@ def transport_section(results: FlowResults) -> str:
         "transport",
         "Transport",
         html.figure(charts.arrhenius_chart(docs, arrhenius), caption, "narrow"),
-        html.legend(keys),
+        html.legend(_series_keys(docs)),
         fit_part,
         html.summary(data, numeric=(0, 3, 4, 5)),
         html.figure(f'<div class="panels">{panels}</div>', msd_caption),
-        html.legend(keys),
+        html.legend(_series_keys(docs) + _framework_keys(docs)),
+        framework_part,
     )
 
 
 def _series_keys(docs: list[TransportDoc]) -> list[tuple[str, str]]:
     series = dict.fromkeys((e.label, e.direction) for doc in docs for e in doc.estimates)
     return [(f"{charts.css_of(label)} line-key {direction}", f"{label}, {direction}") for label, direction in series]
+
+
+def _framework_keys(docs: list[TransportDoc]) -> list[tuple[str, str]]:
+    elements = sorted({estimate.label.rpartition("-")[2] for doc in docs for estimate in doc.framework})
+    return [("framework line-key", f"framework: {', '.join(elements)}")] if elements else []
 
 
 def melting_section(results: FlowResults) -> str:
@@ -154,7 +166,7 @@ def production_section(results: FlowResults) -> str:
             grade_text(doc.largest_grade),
             fixed(doc.residual_normal_stress_GPa, 3),
             significant(doc.energy_drift_meV_atom_ps, 2),
-            f"{doc.metal_solid_fraction:.0%}",
+            "no metal" if doc.metal_solid_fraction is None else f"{doc.metal_solid_fraction:.0%}",
             str(doc.n_atoms),
             significant(doc.atom_steps_per_s, 2),
         )

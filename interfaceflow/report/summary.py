@@ -76,7 +76,7 @@ def transport_table(results: FlowResults) -> SummaryTable | None:
             diffusivity(estimate),
             significant(estimate.effective_hops, 2),
             "" if estimate.empirical_relative_error is None else f"{estimate.empirical_relative_error:.0%}",
-            estimate.reason or ("" if doc.metal_is_solid else "metal molten"),
+            estimate.reason or ("metal molten" if doc.metal_has_melted else ""),
         )
         for doc in docs
         for estimate in doc.estimates
@@ -92,6 +92,25 @@ def transport_table(results: FlowResults) -> SummaryTable | None:
         notes.append("At least one run stopped before its time, at the break threshold of the extrapolation grade.")
     columns = ("T / K", "group", "direction", "D / cm² s⁻¹", "hops", "He et al.", "remark")
     return SummaryTable("Tracer diffusivities", columns, tuple(rows), tuple(notes))
+
+
+def framework_table(results: FlowResults) -> SummaryTable | None:
+    """Return how far the elements that are not mobile get, or nothing where they were not followed."""
+    docs = sorted(results.all_of(TransportDoc), key=lambda doc: doc.temperature_K)
+    rows = tuple(
+        (
+            f"{doc.temperature_K:.0f}",
+            estimate.label,
+            estimate.direction,
+            diffusivity(estimate),
+            significant(estimate.effective_hops, 2),
+            estimate.reason or "",
+        )
+        for doc in docs
+        for estimate in doc.framework
+    )
+    columns = ("T / K", "group", "direction", "D / cm² s⁻¹", "hops", "remark")
+    return SummaryTable("Motion of the framework", columns, rows) if rows else None
 
 
 def arrhenius_table(results: FlowResults) -> SummaryTable | None:

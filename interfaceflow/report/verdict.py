@@ -10,6 +10,7 @@ from interfaceflow.report.numbers import diffusivity, fixed, grade_text, signifi
 from interfaceflow.schemas.dynamics import MeltingPointDoc, ProductionDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
+from interfaceflow.schemas.recipes import DecompositionInterfacesSettings
 from interfaceflow.schemas.transport import DiffusivityEstimate, TransportDoc
 from interfaceflow.store.results import FlowResults
 
@@ -39,8 +40,15 @@ class Answer:
 
 
 def answers(results: FlowResults) -> tuple[Answer, Answer]:
-    """Return what the results say about crossing and about holding."""
-    return _crossing(results.all_of(TransportDoc)), _holding(results.last_of(EnergeticsDoc))
+    """Return what the results say about crossing and about holding.
+
+    A metal interface holds where its adhesion resists voids; two compounds hold where their frameworks stay put.
+    """
+    transport = results.all_of(TransportDoc)
+    crossing = _crossing(transport, results.settings.analysis.groups)
+    if isinstance(results.settings, DecompositionInterfacesSettings):
+        return crossing, _holding(results.last_of(EnergeticsDoc))
+    return crossing, _framework(transport)
 
 
 def key_figures(results: FlowResults) -> list[tuple[str, str]]:
@@ -94,11 +102,39 @@ def _holding(energetics: EnergeticsDoc | None) -> Answer:
     return Answer(question, "No, voids are favoured", "bad", tuple(evidence))
 
 
-def _crossing(transport: Sequence[TransportDoc]) -> Answer:
+def _framework(transport: Sequence[TransportDoc]) -> Answer:
+    question = "Does the framework hold?"
+    followed = [(doc, estimate) for doc in transport for estimate in doc.framework]
+    if not followed:
+        return Answer(question, "Not known yet", "open", ("The framework's motion has not been analysed.",))
+    moving = sorted({e.label for _, e in followed if e.tracer_diffusivity_cm2_s is not None})
+    hottest = max(doc.temperature_K for doc, _ in followed)
+    groups = sorted({estimate.label for _, estimate in followed})
+    evidence = [f"Followed up to {hottest:.0f} K, each in the frame of its own phase: {', '.join(groups)}."]
+    for label in moving:
+        doc, estimate = next((d, e) for d, e in followed if e.label == label and e.tracer_diffusivity_cm2_s is not None)
+        evidence.append(
+            f"{label}: D is {diffusivity(estimate)} cm²/s {estimate.direction} at {doc.temperature_K:.0f} K "
+            f"({estimate.confidence:.0%} confidence)."
+        )
+    if any(doc.status == "extrapolated" for doc, _ in followed):
+        evidence.append("At least one run stopped early because it left what the potential knows.")
+    evidence.append(
+        "That is for the times that were run; slow reactions and exchange of ions are not in reach of them."
+    )
+    if len(moving) > 1:
+        return Answer(question, f"Seen to move in some regions only ({', '.join(moving)})", "open", tuple(evidence))
+    if moving:
+        return Answer(question, f"No: {', '.join(moving)} diffuse", "bad", tuple(evidence))
+    evidence.insert(1, "None of their mean squared displacements grows enough for a diffusivity.")
+    return Answer(question, "Yes, within these run lengths", "good", tuple(evidence))
+
+
+def _crossing(transport: Sequence[TransportDoc], groups: Literal["phase", "region"]) -> Answer:
     question = "Does lithium get across?"
     if not transport:
         return Answer(question, "Not known yet", "open", ("No production run has been analysed.",))
-    with_solid_metal = [doc for doc in transport if doc.metal_is_solid]
+    with_solid_metal = [doc for doc in transport if not doc.metal_has_melted]
     along_normal: dict[str, list[tuple[TransportDoc, DiffusivityEstimate]]] = {}
     for doc in sorted(with_solid_metal or transport, key=lambda d: d.temperature_K):
         for estimate in doc.estimates:
@@ -126,10 +162,13 @@ def _crossing(transport: Sequence[TransportDoc]) -> Answer:
     if any(doc.status == "extrapolated" for doc in transport):
         evidence.append("At least one run stopped early because it left what the potential knows.")
     if along_normal and len(moving) == len(along_normal) and with_solid_metal:
-        evidence.append("That is motion along the normal within each phase, not a count of crossings.")
-        return Answer(question, "It moves along the normal in both phases", "good", tuple(evidence))
+        evidence.append(f"That is motion along the normal by initial {groups}, not a count of crossings.")
+        where = "both phases" if groups == "phase" else "every region"
+        return Answer(question, f"It moves along the normal in {where}", "good", tuple(evidence))
     if moving and not with_solid_metal:
         return Answer(question, "Not known: the metal melted", "open", tuple(evidence))
+    if len(moving) > 1:
+        return Answer(question, f"Seen to move in some regions only ({', '.join(moving)})", "open", tuple(evidence))
     if moving:
-        return Answer(question, f"Seen to move in one phase only ({', '.join(moving)})", "open", tuple(evidence))
+        return Answer(question, f"Seen to move in one {groups} only ({moving[0]})", "open", tuple(evidence))
     return Answer(question, "Not seen within these run lengths", "open", tuple(evidence))

@@ -68,8 +68,11 @@ class ProductionDoc(Doc):
     largest_grade: float = quantity("1", "Largest extrapolation grade of the whole run, equilibration included", ge=0)
     normal_axis: Literal[0, 1, 2] = Field(description="Cell vector along the normal")
     residual_normal_stress_GPa: float = quantity("GPa", "Mean normal stress left in production (compression positive)")
-    metal_solid_fraction: float = quantity(
-        "1", "Share of interior metal atoms that are solid-like at the end", ge=0, le=1
+    metal_solid_fraction: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of interior metal atoms that are solid-like at the end; absent where there is no metal [1]",
     )
     energy_drift_meV_atom_ps: float = quantity("meV/atom/ps", "Drift of the conserved energy")
     n_atoms: int = Field(ge=1, description="Number of atoms")

@@ -1,12 +1,13 @@
-"""Everything a recipe's config file may say, with units and ranges."""
+"""The parts of a recipe's config file, with units and ranges."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
+from interfaceflow.core.labels import PhaseLabel, PhasePair
 from interfaceflow.schemas.base import Settings, quantity
 
 
@@ -54,15 +55,36 @@ class SlabSettings(Settings):
         return self
 
 
-class InterfaceSettings(Settings):
-    """Lattice match and the two-interface cell."""
+class LatticeMatchSettings(Settings):
+    """Lattice match and the two-interface cell, whatever the two crystals are."""
+
+    phases: ClassVar[PhasePair]
 
     max_area_A2: float = quantity("Å2", "Largest area of the matched cell", default=120.0, gt=0, le=2000)
-    max_strain: float = quantity("1", "Largest principal strain, all of it on the metal", default=0.05, gt=0, le=0.2)
+    max_strain: float = quantity(
+        "1", "Largest principal strain, all of it on the first of the two crystals", default=0.05, gt=0, le=0.2
+    )
     max_atoms: int = Field(default=120, ge=4, le=2000, description="Largest number of atoms in the matched cell")
+    min_distance_A: float = quantity("Å", "Least distance between atoms of the two crystals", default=2.0, ge=1, le=4)
+
+    @property
+    def thicknesses_A(self) -> tuple[float, float]:
+        """Least thicknesses of the two crystals, in the order of `phases` [Å]."""
+        raise NotImplementedError
+
+
+class InterfaceSettings(LatticeMatchSettings):
+    """Lattice match and the two-interface cell of a metal and a binary."""
+
+    phases = ("metal", "binary")
+
     metal_thickness_A: float = quantity("Å", "Least thickness of the metal", default=12.0, ge=4, le=100)
     binary_thickness_A: float = quantity("Å", "Least thickness of the binary", default=10.0, ge=4, le=100)
-    min_distance_A: float = quantity("Å", "Least distance between atoms of the two crystals", default=2.0, ge=1, le=4)
+
+    @property
+    def thicknesses_A(self) -> tuple[float, float]:
+        """Least thicknesses of metal and binary [Å]."""
+        return self.metal_thickness_A, self.binary_thickness_A
 
 
 class ProductionCellSettings(Settings):
@@ -78,16 +100,32 @@ class ProductionCellSettings(Settings):
     )
 
 
-class StructuresSettings(Settings):
+class CrystalPairSettings(Settings):
+    """Two crystals and the cells built from them, whatever the two are."""
+
+    interface: LatticeMatchSettings
+    production_cell: ProductionCellSettings = Field(
+        default=ProductionCellSettings(), description="The large cell for production MD"
+    )
+
+    @property
+    def crystals(self) -> dict[PhaseLabel, CrystalSettings]:
+        """The crystals by phase; the first takes the strain."""
+        raise NotImplementedError
+
+
+class StructuresSettings(CrystalPairSettings):
     """The two crystals and the cells built from them."""
 
     metal: CrystalSettings = Field(description="The metal; it takes all of the strain")
     binary: CrystalSettings = Field(description="The binary compound; it keeps its bulk in-plane vectors")
     slabs: SlabSettings = Field(default=SlabSettings(), description="Slabs for surface energies")
     interface: InterfaceSettings = Field(default=InterfaceSettings(), description="The two-interface cell")
-    production_cell: ProductionCellSettings = Field(
-        default=ProductionCellSettings(), description="The large cell for production MD"
-    )
+
+    @property
+    def crystals(self) -> dict[PhaseLabel, CrystalSettings]:
+        """Metal and binary."""
+        return {"metal": self.metal, "binary": self.binary}
 
 
 class ReferenceSettings(Settings):
@@ -111,15 +149,10 @@ class VacancySettings(Settings):
     )
 
 
-TrajectoryCell = Literal["interface", "metal", "binary", "metal_slab", "binary_slab"]
-
-
 class ReferenceTrajectorySettings(Settings):
     """One family of short reference MD runs: a cell, over temperatures and strains."""
 
-    cell: TrajectoryCell = Field(
-        description="Which cell is run; a slab is the thinnest of those for the surface energy"
-    )
+    cell: str = Field(description="Which cell is run; a slab is the thinnest of those for the surface energy")
     n_atoms: int = Field(
         default=64, ge=1, le=2000, description="Bulk cells and slabs are repeated to about this many atoms"
     )
@@ -175,6 +208,14 @@ class ReferenceTrajectorySettings(Settings):
         return self
 
 
+class MetalBinaryTrajectorySettings(ReferenceTrajectorySettings):
+    """One family of short reference MD runs of a metal, a binary, their slabs or their interface."""
+
+    cell: Literal["interface", "metal", "binary", "metal_slab", "binary_slab"] = Field(
+        description="Which cell is run; a slab is the thinnest of those for the surface energy"
+    )
+
+
 class TrainingSetSettings(Settings):
     """The training set before active learning."""
 
@@ -217,6 +258,12 @@ class TrainingSetSettings(Settings):
                 "are held out, so give more temperatures or strains, or a smaller fraction"
             )
         return self
+
+
+class MetalBinaryTrainingSetSettings(TrainingSetSettings):
+    """The training set of a metal and a binary before active learning."""
+
+    trajectories: tuple[MetalBinaryTrajectorySettings, ...] = Field(min_length=1, description="What is run")
 
 
 class ZBLSettings(Settings):
@@ -318,8 +365,14 @@ PotentialSettings = Annotated[
 class LearningCellSettings(Settings):
     """One MD run of every learning round."""
 
-    cell: Literal["interface", "interface_with_vacancies", "metal"] = Field(description="Which cell is run")
+    cell: str = Field(description="Which cell is run")
     temperature_K: Temperature = Field(description="Temperature [K]")
+
+
+class MetalBinaryLearningCellSettings(LearningCellSettings):
+    """One MD run of every learning round of a metal and a binary."""
+
+    cell: Literal["interface", "interface_with_vacancies", "metal"] = Field(description="Which cell is run")
 
 
 class LearningSettings(Settings):
@@ -328,7 +381,6 @@ class LearningSettings(Settings):
     select_threshold: float = quantity("1", "Frames with a larger grade are candidates", default=1.5, ge=1)
     break_threshold: float = quantity("1", "MD stops at this extrapolation grade", default=10.0, gt=1)
     cells: tuple[LearningCellSettings, ...] = Field(min_length=1, description="MD runs of every round")
-    metal_cell_atoms: int = Field(default=128, ge=16, le=2000, description="Atoms of the metal learning cell, about")
     duration_ps: float = quantity("ps", "Time each run has to last without a break", default=20.0, gt=0)
     timestep_fs: float = quantity("fs", "Time step", default=2.0, gt=0, le=5)
     max_rounds: int = Field(default=8, ge=1, le=1000, description="The loop gives up after this many rounds")
@@ -342,6 +394,13 @@ class LearningSettings(Settings):
                 f"({self.select_threshold}); the usual pair is 10 and 1.5"
             )
         return self
+
+
+class MetalBinaryLearningSettings(LearningSettings):
+    """Active learning of a metal and a binary on the fly."""
+
+    cells: tuple[MetalBinaryLearningCellSettings, ...] = Field(min_length=1, description="MD runs of every round")
+    metal_cell_atoms: int = Field(default=128, ge=16, le=2000, description="Atoms of the metal learning cell, about")
 
 
 class MeltingPointSettings(Settings):
@@ -361,13 +420,13 @@ class MeltingPointSettings(Settings):
 
 
 class ProductionSettings(Settings):
-    """Production MD."""
+    """Production MD, at temperatures that a recipe chooses in its own way."""
 
-    fractions_of_melting_point: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
-        default=(0.7, 0.8, 0.9),
-        min_length=3,
-        description="Temperatures, as shares of the melting point that the potential gives the metal [1]",
-    )
+    @property
+    def n_temperatures(self) -> int:
+        """Number of runs."""
+        raise NotImplementedError
+
     timestep_fs: float = quantity("fs", "Time step", default=2.0, gt=0, le=5)
     ramp_ps: float = quantity("ps", "Heating from a low temperature", default=2.0, gt=0)
     equilibration_ps: float = quantity("ps", "Equilibration with the normal stress relaxed", default=5.0, gt=0)
@@ -402,27 +461,49 @@ class ProductionSettings(Settings):
         return self
 
 
+class MetalProductionSettings(ProductionSettings):
+    """Production MD below the melting point of a metal."""
+
+    fractions_of_melting_point: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        default=(0.7, 0.8, 0.9),
+        min_length=3,
+        description="Temperatures, as shares of the melting point that the potential gives the metal [1]",
+    )
+
+    @property
+    def n_temperatures(self) -> int:
+        """Number of runs."""
+        return len(self.fractions_of_melting_point)
+
+
 class AnalysisSettings(Settings):
     """Transport analysis."""
 
     mobile_species: str = Field(default="Li", description="Element whose diffusion is asked for")
     hop_length_A: float = quantity("Å", "Length of one hop, for counting effective hops", default=2.5, gt=0, le=10)
     confidence: float = quantity("1", "Coverage of the stated intervals", default=0.68, gt=0.5, lt=1)
+    groups: Literal["phase", "region"] = Field(
+        default="phase",
+        description="Whether atoms are grouped by the crystal they started in, or by their region at the start: the "
+        "interior of either crystal, or the interface",
+    )
+    framework: bool = Field(
+        default=False, description="Whether the elements that are not mobile are followed, too: a framework that holds"
+    )
 
 
 class RecipeSettings(Settings):
-    """A whole config file."""
+    """What the config files of all recipes have in common; each recipe's own are in `interfaceflow.schemas.recipes`."""
 
-    recipe: Literal["decomposition_interfaces"] = Field(description="Name of the recipe")
+    recipe: str = Field(description="Name of the recipe")
     title: str = Field(min_length=1, max_length=120, description="Shown in the report and in status")
     seed: int = Field(default=1, ge=0, le=2**31 - 1, description="Every random number follows from it")
-    structures: StructuresSettings = Field(description="The two crystals and the cells built from them")
+    structures: CrystalPairSettings
     reference: ReferenceSettings = Field(default=ReferenceSettings(), description="The reference calculation")
     training_set: TrainingSetSettings = Field(description="The training set before active learning")
     potential: PotentialSettings = Field(default=MtpSettings(), description="The potential and its fit")
     learning: LearningSettings = Field(description="Active learning on the fly")
-    melting_point: MeltingPointSettings = Field(default=MeltingPointSettings(), description="Melting of the metal")
-    production: ProductionSettings = Field(default=ProductionSettings(), description="Production MD")
+    production: ProductionSettings
     analysis: AnalysisSettings = Field(default=AnalysisSettings(), description="Transport analysis")
 
     @model_validator(mode="after")

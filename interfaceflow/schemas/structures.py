@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from interfaceflow.core.files import FileRef
+from interfaceflow.core.labels import PhasePair
 from interfaceflow.schemas.base import Doc, quantity
 
 RelaxationKind = Literal["bulk", "slab", "interface", "strained_bulk"]
@@ -31,7 +33,7 @@ class RelaxationDoc(Doc):
     """A relaxed structure and its energy."""
 
     kind: RelaxationKind = Field(description="What was relaxed")
-    name: str = Field(description="Which one: the phase ('metal', 'binary'), or 'interface'")
+    name: str = Field(description="Which one: the phase, such as 'metal', or 'interface'")
     structure: StructureFile = Field(description="The relaxed structure")
     free_axes: FreeAxes = Field(description="Cell components that were free")
     energy_eV: float = quantity("eV", "Energy extrapolated to zero smearing, of the whole cell")
@@ -50,29 +52,53 @@ class LatticeMatchDoc(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     area_A2: float = quantity("Å2", "Area of the matched cell", gt=0)
-    principal_strains: tuple[float, float] = Field(description="Principal strains of the metal, signed [1]")
-    metal_multiple: int = Field(ge=1, description="Metal surface cells in the match")
-    binary_multiple: int = Field(ge=1, description="Binary surface cells in the match")
-    metal_matrix: IntegerMatrix = Field(description="In-plane vectors of the cell in those of the metal's surface cell")
-    binary_matrix: IntegerMatrix = Field(
-        description="In-plane vectors of the cell in those of the binary's surface cell"
+    principal_strains: tuple[float, float] = Field(description="Principal strains of the strained crystal, signed [1]")
+    strained_multiple: int = Field(ge=1, description="Surface cells of the strained crystal in the match")
+    kept_multiple: int = Field(ge=1, description="Surface cells of the other crystal in the match")
+    strained_matrix: IntegerMatrix = Field(
+        description="In-plane vectors of the cell in those of the strained crystal's surface cell"
     )
+    kept_matrix: IntegerMatrix = Field(
+        description="In-plane vectors of the cell in those of the other crystal's surface cell"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before_there_were_other_pairs(cls, stored: Any) -> Any:
+        return _rename_sides(stored)
 
 
 class InterfaceDoc(Doc):
     """A two-interface cell without vacuum, re-measured after it was built."""
 
     structure: StructureFile = Field(description="The cell, with phase, region and origin_index labels")
+    phases: PhasePair = Field(default=("metal", "binary"), description="The two crystals; the first takes the strain")
     match: LatticeMatchDoc = Field(description="The lattice match it was built on")
     normal_axis: Literal[0, 1, 2] = Field(description="Cell vector along the normal")
     n_interfaces: Literal[2] = Field(default=2, description="Interfaces in the cell")
     interfaces_equivalent: bool = Field(description="Whether a symmetry of the cell maps one interface on the other")
-    metal_formula_units: int = Field(ge=1, description="Metal formula units (atoms for an element)")
-    binary_formula_units: int = Field(ge=1, description="Binary formula units")
-    metal_layers: int = Field(ge=1, description="Metal layers")
-    binary_layers: int = Field(ge=1, description="Binary layers")
+    strained_formula_units: int = Field(
+        ge=1, description="Formula units of the strained crystal (atoms for an element)"
+    )
+    kept_formula_units: int = Field(ge=1, description="Formula units of the other crystal")
+    strained_layers: int = Field(ge=1, description="Layers of the strained crystal")
+    kept_layers: int = Field(ge=1, description="Layers of the other crystal")
     gap_A: float = quantity("Å", "Distance between the outermost planes of the two crystals as built", ge=0)
     min_distance_A: float = quantity("Å", "Shortest distance between atoms of different phases", ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before_there_were_other_pairs(cls, stored: Any) -> Any:
+        return _rename_sides(stored)
+
+
+def _rename_sides(stored: Any) -> Any:
+    """Read what was stored when every pair was of a metal, the strained crystal, and a binary."""
+    if not isinstance(stored, dict):
+        return stored
+    return {
+        re.sub("^binary_", "kept_", re.sub("^metal_", "strained_", str(name))): value for name, value in stored.items()
+    }
 
 
 class ProductionCellDoc(Doc):
@@ -91,7 +117,7 @@ class RelaxationRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: RelaxationKind = Field(description="What is relaxed")
-    name: str = Field(description="Which one: the phase ('metal', 'binary'), or 'interface'")
+    name: str = Field(description="Which one: the phase, such as 'metal', or 'interface'")
     structure: StructureFile = Field(description="The structure to start from")
     free_axes: FreeAxes = Field(
         description="Cell components that may relax; 'normal' is the third vector's component along the plane normal"

@@ -17,7 +17,9 @@ class DiffusivityEstimate(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    label: str = Field(description="Group of atoms, e.g. 'metal-Li' or 'binary-Li' (by phase label)")
+    label: str = Field(
+        description="Group of atoms, e.g. 'metal-Li' (by phase), or 'interface-Li' (by region at the start)"
+    )
     direction: Direction = Field(description="In the interface plane (2 dimensions) or along the normal (1)")
     n_atoms: int = Field(ge=1, description="Atoms of the group")
     tracer_diffusivity_cm2_s: float | None = Field(
@@ -41,12 +43,22 @@ class TransportDoc(Doc):
 
     temperature_K: float = quantity("K", "Temperature", gt=0)
     estimates: tuple[DiffusivityEstimate, ...] = Field(description="By label and direction")
+    framework: tuple[DiffusivityEstimate, ...] = Field(
+        default=(), description="The same for the elements that are not mobile, where they were followed"
+    )
     msd: FileRef = Field(description="NumPy archive: lag_ps, and msd_<label>_<direction> [Å2]")
     largest_grade: float = quantity("1", "Largest extrapolation grade its trajectory saw", ge=0)
     trajectory_ps: float = quantity("ps", "Length of the trajectory", ge=0)
-    metal_is_solid: bool = Field(description="Whether the metal was solid at the end of the run")
+    metal_is_solid: bool | None = Field(
+        default=None, description="Whether the metal was solid at the end of the run; absent where there is no metal"
+    )
     status: Literal["completed", "extrapolated"] = Field(description="Status of the run it analyses")
     potential_sha256: str = Field(description="SHA-256 of the potential")
+
+    @property
+    def metal_has_melted(self) -> bool:
+        """Whether there is a metal and it was not solid at the end of the run."""
+        return self.metal_is_solid is False
 
 
 class ArrheniusFit(BaseModel):

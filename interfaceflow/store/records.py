@@ -8,6 +8,7 @@ import json
 from pydantic import BaseModel, ConfigDict, Field
 
 from interfaceflow.schemas.inputs import RecipeInputs
+from interfaceflow.schemas.recipes import AnyRecipeSettings
 from interfaceflow.schemas.settings import RecipeSettings
 
 
@@ -21,7 +22,7 @@ class FlowRecord(BaseModel):
     config_path: str = Field(description="Config file, relative to the project's root where it lies inside")
     config_sha256: str = Field(description="SHA-256 of settings and inputs, see config_hash")
     created_on: str = Field(description="When it was started, ISO 8601, UTC")
-    settings: RecipeSettings = Field(description="The resolved config")
+    settings: AnyRecipeSettings = Field(description="The resolved config")
     inputs: RecipeInputs = Field(description="What the config names")
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from interfaceflow.core.errors import CalculationError
 from interfaceflow.core.labels import PHASE
-from interfaceflow.schemas.settings import InterfaceSettings
+from interfaceflow.schemas.settings import LatticeMatchSettings
 from interfaceflow.structures.crystals import formal_charges, reduced_formula, shortest_distance
 from interfaceflow.structures.matching import LatticeMatch
 from interfaceflow.structures.surfaces import Surface
@@ -30,7 +30,7 @@ class InterfaceChecks:
     Attributes
     ----------
     principal_strains
-        Strains of the metal, larger first [1].
+        Strains of the crystal that is strained, larger first [1].
     min_distance_A
         Shortest distance between atoms of different phases [Å].
     interfaces_equivalent
@@ -43,7 +43,7 @@ class InterfaceChecks:
 
 
 def check_interface(
-    atoms: Atoms, metal: Surface, binary: Surface, match: LatticeMatch, settings: InterfaceSettings
+    atoms: Atoms, strained: Surface, kept: Surface, match: LatticeMatch, settings: LatticeMatchSettings
 ) -> InterfaceChecks:
     """Measure strain, planes, distances, composition, charge and equivalence on a built cell.
 
@@ -54,9 +54,11 @@ def check_interface(
     """
     sides = [
         (atoms[atoms.arrays[PHASE] == phase], surface, matrix)
-        for phase, surface, matrix in (("metal", metal, match.metal_matrix), ("binary", binary, match.binary_matrix))
+        for phase, surface, matrix in zip(
+            settings.phases, (strained, kept), (match.strained_matrix, match.kept_matrix), strict=True
+        )
     ]
-    metal_strains, binary_strains = (_measure_strains(slab, surface, matrix) for slab, surface, matrix in sides)
+    strains, kept_strains = (_measure_strains(slab, surface, matrix) for slab, surface, matrix in sides)
     min_distance = shortest_distance_between_phases(atoms)
     equivalent = has_equivalent_interfaces(atoms)
     failed = []
@@ -73,21 +75,19 @@ def check_interface(
         allowed = shortest_distance(surface.atoms) * (1 - match.largest_strain) * BOND_SHORTENING
         if shortest_distance(slab) < allowed:
             failed.append(f"atoms of {surface.name} are {shortest_distance(slab):.3f} Å apart")
-    if not np.allclose(metal_strains, match.principal_strains, atol=STRAIN_TOLERANCE):
-        failed.append(f"the metal is strained by {metal_strains[0]:+.3%} and {metal_strains[1]:+.3%}")
-    if not np.allclose(binary_strains, 0.0, atol=STRAIN_TOLERANCE):
-        failed.append(f"the binary is strained by {binary_strains[0]:+.3%} and {binary_strains[1]:+.3%}")
+    if not np.allclose(strains, match.principal_strains, atol=STRAIN_TOLERANCE):
+        failed.append(f"the {settings.phases[0]} is strained by {strains[0]:+.3%} and {strains[1]:+.3%}")
+    if not np.allclose(kept_strains, 0.0, atol=STRAIN_TOLERANCE):
+        failed.append(f"the {settings.phases[1]} is strained by {kept_strains[0]:+.3%} and {kept_strains[1]:+.3%}")
     if min_distance < settings.min_distance_A - POSITION_TOLERANCE_A:
         failed.append(f"atoms of the two phases are {min_distance:.3f} Å apart")
     if not equivalent:
         failed.append("the two interfaces are not equivalent")
     if failed:
         raise CalculationError(
-            f"{metal.name} and {binary.name}: the interface cell that was built fails its checks: {'; '.join(failed)}"
+            f"{strained.name} and {kept.name}: the interface cell that was built fails its checks: {'; '.join(failed)}"
         )
-    return InterfaceChecks(
-        principal_strains=metal_strains, min_distance_A=min_distance, interfaces_equivalent=equivalent
-    )
+    return InterfaceChecks(principal_strains=strains, min_distance_A=min_distance, interfaces_equivalent=equivalent)
 
 
 def has_equivalent_interfaces(atoms: Atoms) -> bool:
@@ -101,8 +101,8 @@ def has_equivalent_interfaces(atoms: Atoms) -> bool:
 
 def shortest_distance_between_phases(atoms: Atoms) -> float:
     """Return the shortest distance between atoms with different phase labels [Å]."""
-    is_metal = atoms.arrays[PHASE] == "metal"
-    _, distances = get_distances(atoms.positions[is_metal], atoms.positions[~is_metal], cell=atoms.cell, pbc=atoms.pbc)
+    is_first = atoms.arrays[PHASE] == atoms.arrays[PHASE][0]
+    _, distances = get_distances(atoms.positions[is_first], atoms.positions[~is_first], cell=atoms.cell, pbc=atoms.pbc)
     return float(distances.min())
 
 

@@ -1,6 +1,6 @@
-"""Two-interface cells: binary and metal in turn, periodic in all directions, without vacuum.
+"""Two-interface cells: two crystals in turn, periodic in all directions, without vacuum.
 
-The binary keeps its bulk in-plane vectors and the metal takes all of the strain. The metal is shifted in
+One crystal keeps its bulk in-plane vectors and the other takes all of the strain. The strained one is shifted in
 the plane so that a symmetry of the whole cell maps one interface on the other: energies per interface are
 then energies of one interface, not the mean of two.
 """
@@ -16,8 +16,8 @@ from ase.build import make_supercell
 from numpy.typing import NDArray
 
 from interfaceflow.core.errors import UserInputError
-from interfaceflow.core.labels import ORIGIN_INDEX, PHASE, REGION
-from interfaceflow.schemas.settings import InterfaceSettings
+from interfaceflow.core.labels import ORIGIN_INDEX, PHASE, REGION, PhasePair
+from interfaceflow.schemas.settings import LatticeMatchSettings
 from interfaceflow.structures.crystals import count_formula_units
 from interfaceflow.structures.interface_checks import InterfaceChecks, check_interface
 from interfaceflow.structures.matching import LatticeMatch, choose_match
@@ -48,9 +48,9 @@ class InterfaceCell:
         The cell, with phase, region and origin_index labels; a and b in the plane, c along the normal.
     match
         The lattice match it was built on.
-    metal_layers, binary_layers
+    strained_layers, kept_layers
         Numbers of layers.
-    metal_formula_units, binary_formula_units
+    strained_formula_units, kept_formula_units
         Numbers of formula units.
     gap_A
         Distance between the outermost planes of the two phases [Å].
@@ -60,32 +60,32 @@ class InterfaceCell:
 
     atoms: Atoms
     match: LatticeMatch
-    metal_layers: int
-    binary_layers: int
-    metal_formula_units: int
-    binary_formula_units: int
+    strained_layers: int
+    kept_layers: int
+    strained_formula_units: int
+    kept_formula_units: int
     gap_A: float
     checks: InterfaceChecks
 
 
 def build_interface_cell(
-    metal: Surface, binary: Surface, settings: InterfaceSettings, interface_region_width_A: float
+    strained: Surface, kept: Surface, settings: LatticeMatchSettings, interface_region_width_A: float
 ) -> InterfaceCell:
-    """Build a metal-binary cell with two equivalent interfaces, and check what was built.
+    """Build a cell of two crystals with two equivalent interfaces, and check what was built.
 
     1. choose the numbers of layers from the thicknesses, and the terminations;
     2. choose the lattice match (`choose_match`);
-    3. shift the metal in the plane so that the two interfaces are equivalent;
+    3. shift the strained crystal in the plane so that the two interfaces are equivalent;
     4. close the gaps: the mean of the two crystals' own spacings at their cuts, or more where atoms of the
        two phases would come nearer than ``min_distance_A``;
     5. measure strain, planes, distances, composition, charge and equivalence on the result.
 
     Parameters
     ----------
-    metal, binary
-        The two surfaces that meet.
+    strained, kept
+        The two surfaces that meet; the first takes all of the strain.
     settings
-        Limits of the match, thicknesses and shortest distance.
+        Names of the two phases, limits of the match, thicknesses and shortest distance.
     interface_region_width_A
         Atoms this near to an interface plane get the region "interface" [Å].
 
@@ -97,39 +97,40 @@ def build_interface_cell(
     CalculationError
         If the built cell is not what was asked for.
     """
-    metal_cut, metal_layers = choose_cut_for_thickness(metal, settings.metal_thickness_A)
-    binary_cut, binary_layers = choose_cut_for_thickness(binary, settings.binary_thickness_A)
+    strained_cut, strained_layers = choose_cut_for_thickness(strained, settings.thicknesses_A[0])
+    kept_cut, kept_layers = choose_cut_for_thickness(kept, settings.thicknesses_A[1])
     repeats = (
-        metal_layers * metal_cut.layer_thickness_A / metal.repeat_A,
-        binary_layers * binary_cut.layer_thickness_A / binary.repeat_A,
+        strained_layers * strained_cut.layer_thickness_A / strained.repeat_A,
+        kept_layers * kept_cut.layer_thickness_A / kept.repeat_A,
     )
-    match = choose_match(metal, binary, repeats, settings)
-    turn = _turn_to_x(match.binary_matrix @ binary.in_plane)
-    metal_slab = cut_layer(metal, metal_cut, metal_layers)
-    metal_slab = _repeat_and_deform(metal_slab, match.metal_matrix, match.deformation @ turn)
-    binary_slab = cut_layer(binary, binary_cut, binary_layers)
-    binary_slab = _repeat_and_deform(binary_slab, match.binary_matrix, turn)
-    shifts = _symmetric_shifts(metal_slab, binary_slab)
+    match = choose_match(strained, kept, repeats, settings)
+    turn = _turn_to_x(match.kept_matrix @ kept.in_plane)
+    strained_slab = cut_layer(strained, strained_cut, strained_layers)
+    strained_slab = _repeat_and_deform(strained_slab, match.strained_matrix, match.deformation @ turn)
+    kept_slab = cut_layer(kept, kept_cut, kept_layers)
+    kept_slab = _repeat_and_deform(kept_slab, match.kept_matrix, turn)
+    shifts = _symmetric_shifts(strained_slab, kept_slab)
     if len(shifts) == 0:
         raise UserInputError(
-            f"{metal.name} and {binary.name}: {metal_layers} metal and {binary_layers} binary layers share no symmetry "
-            "that exchanges their sides, so the two interfaces would differ. Ask for one layer more or fewer "
-            "(metal_thickness_A, binary_thickness_A), or for other Miller indices"
+            f"{strained.name} and {kept.name}: {strained_layers} {settings.phases[0]} and {kept_layers} "
+            f"{settings.phases[1]} layers share no symmetry that exchanges their sides, so the two interfaces would "
+            f"differ. Ask for one layer more or fewer ({settings.phases[0]}_thickness_A, "
+            f"{settings.phases[1]}_thickness_A), or for other Miller indices"
         )
-    spacing = (metal_cut.cut_width_A + binary_cut.cut_width_A) / 2
-    gap, shift = _choose_shift(metal_slab, binary_slab, shifts, spacing, settings.min_distance_A)
-    metal_slab.positions[:, :2] += shift
-    atoms = _stack(metal_slab, binary_slab, gap)
-    _label_regions(atoms, (0.0, float(np.ptp(binary_slab.positions[:, 2])) + gap), interface_region_width_A)
+    spacing = (strained_cut.cut_width_A + kept_cut.cut_width_A) / 2
+    gap, shift = _choose_shift(strained_slab, kept_slab, shifts, spacing, settings.min_distance_A)
+    strained_slab.positions[:, :2] += shift
+    atoms = _stack(strained_slab, kept_slab, gap, settings.phases)
+    _label_regions(atoms, (0.0, float(np.ptp(kept_slab.positions[:, 2])) + gap), interface_region_width_A)
     return InterfaceCell(
         atoms=atoms,
         match=match,
-        metal_layers=metal_layers,
-        binary_layers=binary_layers,
-        metal_formula_units=count_formula_units(metal_slab),
-        binary_formula_units=count_formula_units(binary_slab),
+        strained_layers=strained_layers,
+        kept_layers=kept_layers,
+        strained_formula_units=count_formula_units(strained_slab),
+        kept_formula_units=count_formula_units(kept_slab),
         gap_A=gap,
-        checks=check_interface(atoms, metal, binary, match, settings),
+        checks=check_interface(atoms, strained, kept, match, settings),
     )
 
 
@@ -153,30 +154,30 @@ def _repeat_and_deform(slab: Atoms, matrix: NDArray[np.int64], deformation: NDAr
     return Atoms(repeated.numbers, positions=positions, cell=cell, pbc=(True, True, False))
 
 
-def _symmetric_shifts(metal: Atoms, binary: Atoms) -> NDArray[np.float64]:
-    """Find the in-plane shifts of the metal, shape (n, 2) [Å], that make the two interfaces equivalent.
+def _symmetric_shifts(strained: Atoms, kept: Atoms) -> NDArray[np.float64]:
+    """Find the in-plane shifts of the strained slab, shape (n, 2) [Å], that make the two interfaces equivalent.
 
-    A flip x -> R x + t of the metal alone becomes x -> R x + t + (1 - R) s once it is shifted by s. It is
-    one of the binary too, and so of the whole cell, where (1 - R) s = t_binary - t_metal up to a lattice vector.
+    A flip x -> R x + t of that slab alone becomes x -> R x + t + (1 - R) s once it is shifted by s. It is one of the
+    other slab too, and so of the whole cell, where (1 - R) s = t_kept - t_strained up to a lattice vector.
     """
-    flips = [find_flips(add_vacuum(slab, PROBE_VACUUM_A)) for slab in (metal, binary)]
+    flips = [find_flips(add_vacuum(slab, PROBE_VACUUM_A)) for slab in (strained, kept)]
     shifts = [
         shift
-        for metal_flip, binary_flip in product(*flips)
-        if np.array_equal(metal_flip.in_plane, binary_flip.in_plane)
-        for shift in _solve_for_shift(metal_flip, binary_flip)
+        for strained_flip, kept_flip in product(*flips)
+        if np.array_equal(strained_flip.in_plane, kept_flip.in_plane)
+        for shift in _solve_for_shift(strained_flip, kept_flip)
     ]
     if not shifts:
         return np.empty((0, 2))
     fractions = np.array(shifts) % 1.0
     fractions[fractions > 1 - SHIFT_TOLERANCE] = 0.0
     _, first = np.unique(np.rint(fractions / SHIFT_TOLERANCE), axis=0, return_index=True)
-    return np.array(fractions[first] @ metal.cell.array[:2, :2])
+    return np.array(fractions[first] @ strained.cell.array[:2, :2])
 
 
-def _solve_for_shift(metal_flip: Flip, binary_flip: Flip) -> list[NDArray[np.float64]]:
-    """Solve (1 - R) s = t_binary - t_metal modulo the lattice; fractional shifts, sampled where s is free."""
-    matrix = np.eye(2) - metal_flip.in_plane
+def _solve_for_shift(strained_flip: Flip, kept_flip: Flip) -> list[NDArray[np.float64]]:
+    """Solve (1 - R) s = t_kept - t_strained modulo the lattice; fractional shifts, sampled where s is free."""
+    matrix = np.eye(2) - strained_flip.in_plane
     _, values, directions = np.linalg.svd(matrix)
     free = directions[values < 1e-6]
     free /= np.abs(free).max(axis=1, keepdims=True)
@@ -184,7 +185,7 @@ def _solve_for_shift(metal_flip: Flip, binary_flip: Flip) -> list[NDArray[np.flo
     samples = np.array(list(product(steps, repeat=len(free)))) @ free
     solutions: list[NDArray[np.float64]] = []
     for lattice_vector in product((-1, 0, 1), repeat=2):
-        target = binary_flip.translation - metal_flip.translation + np.array(lattice_vector)
+        target = kept_flip.translation - strained_flip.translation + np.array(lattice_vector)
         particular = np.linalg.pinv(matrix) @ target
         if np.allclose(matrix @ particular, target, atol=SHIFT_TOLERANCE):
             solutions.extend(particular + sample for sample in samples)
@@ -192,18 +193,18 @@ def _solve_for_shift(metal_flip: Flip, binary_flip: Flip) -> list[NDArray[np.flo
 
 
 def _choose_shift(
-    metal: Atoms, binary: Atoms, shifts: NDArray[np.float64], spacing_A: float, min_distance_A: float
+    strained: Atoms, kept: Atoms, shifts: NDArray[np.float64], spacing_A: float, min_distance_A: float
 ) -> tuple[float, NDArray[np.float64]]:
     """Choose gap [Å] and shift (2,) [Å]: the smallest gap allowed, then the least crowded contact.
 
     Crowding is the sum of (shortest distance / distance)^12 over atoms of different phases: it rises steeply
     where atoms sit on top of each other, and a crystal rejoined with itself is least crowded in perfect stacking.
     """
-    lateral = binary.cell.array[:2, :2]
+    lateral = kept.cell.array[:2, :2]
     images = np.array(list(product((-1, 0, 1), repeat=2))) @ lateral
-    depth = np.ptp(binary.positions[:, 2]) - binary.positions[:, 2]
-    upper = metal.positions[metal.positions[:, 2] < CONTACT_DEPTH_A]
-    lower, depth = binary.positions[depth < CONTACT_DEPTH_A], depth[depth < CONTACT_DEPTH_A]
+    depth = np.ptp(kept.positions[:, 2]) - kept.positions[:, 2]
+    upper = strained.positions[strained.positions[:, 2] < CONTACT_DEPTH_A]
+    lower, depth = kept.positions[depth < CONTACT_DEPTH_A], depth[depth < CONTACT_DEPTH_A]
     heights = (upper[None, :, 2] + depth[:, None])[:, :, None]
 
     def measure(shift: NDArray[np.float64]) -> tuple[float, float]:
@@ -221,19 +222,19 @@ def _choose_shift(
     return measured[best][0], shifts[best]
 
 
-def _stack(metal: Atoms, binary: Atoms, gap_A: float) -> Atoms:
-    """Put the metal on the binary and close the cell; one interface plane at height zero, the other between."""
-    metal, binary = metal.copy(), binary.copy()
-    binary_height, metal_height = (np.ptp(slab.positions[:, 2]) for slab in (binary, metal))
-    binary.positions[:, 2] += gap_A / 2
-    metal.positions[:, 2] += binary_height + 1.5 * gap_A
-    atoms: Atoms = metal + binary
-    cell = binary.cell.array.copy()
-    cell[2, 2] = binary_height + metal_height + 2 * gap_A
+def _stack(strained: Atoms, kept: Atoms, gap_A: float, phases: PhasePair) -> Atoms:
+    """Put the strained slab on the other and close the cell; one interface plane at height zero, the other between."""
+    strained, kept = strained.copy(), kept.copy()
+    kept_height, strained_height = (np.ptp(slab.positions[:, 2]) for slab in (kept, strained))
+    kept.positions[:, 2] += gap_A / 2
+    strained.positions[:, 2] += kept_height + 1.5 * gap_A
+    atoms: Atoms = strained + kept
+    cell = kept.cell.array.copy()
+    cell[2, 2] = kept_height + strained_height + 2 * gap_A
     atoms.set_cell(cell)
     atoms.pbc = True
     atoms.wrap(eps=1e-9)
-    atoms.set_array(PHASE, np.array(["metal"] * len(metal) + ["binary"] * len(binary)))
+    atoms.set_array(PHASE, np.repeat(phases, (len(strained), len(kept))))
     return atoms
 
 

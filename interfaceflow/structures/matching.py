@@ -1,9 +1,8 @@
-"""Where two surfaces fit: coincidence cells with all of the strain on the metal.
+"""Where two surfaces fit: coincidence cells with all of the strain on one of them.
 
 The cells are those of Zur and McGill, doi:10.1063/1.333084. Their search compares one reduced basis of
-either lattice and allows tolerances on lengths and angles; here every pair of metal vectors that fits a
-reduced basis of the binary is tried and its principal strains are measured, so none within the limits is
-missed.
+either lattice and allows tolerances on lengths and angles; here every pair of vectors of the strained surface that
+fits a reduced basis of the other is tried and its principal strains are measured, so none within the limits is missed.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interfaceflow.core.errors import UserInputError
-from interfaceflow.schemas.settings import InterfaceSettings
+from interfaceflow.schemas.settings import LatticeMatchSettings
 from interfaceflow.structures.surfaces import Surface
 
 AREA_TIE = 0.01
@@ -31,31 +30,31 @@ class LatticeMatch:
 
     Attributes
     ----------
-    metal_matrix, binary_matrix
+    strained_matrix, kept_matrix
         In-plane vectors of the cell in those of each surface, integers, shape (2, 2), rows.
     deformation
-        Map of the metal's in-plane row vectors onto the binary's, shape (2, 2).
+        Map of the strained surface's in-plane row vectors onto those of the other, shape (2, 2).
     principal_strains
-        Strains of the metal along its two principal directions, larger first [1].
+        Strains of that surface along its two principal directions, larger first [1].
     area_A2
         Area of the cell [Å2].
     """
 
-    metal_matrix: NDArray[np.int64]
-    binary_matrix: NDArray[np.int64]
+    strained_matrix: NDArray[np.int64]
+    kept_matrix: NDArray[np.int64]
     deformation: NDArray[np.float64]
     principal_strains: tuple[float, float]
     area_A2: float
 
     @property
-    def metal_multiple(self) -> int:
-        """Metal surface cells in the match."""
-        return round(abs(float(np.linalg.det(self.metal_matrix))))
+    def strained_multiple(self) -> int:
+        """Cells of the strained surface in the match."""
+        return round(abs(float(np.linalg.det(self.strained_matrix))))
 
     @property
-    def binary_multiple(self) -> int:
-        """Binary surface cells in the match."""
-        return round(abs(float(np.linalg.det(self.binary_matrix))))
+    def kept_multiple(self) -> int:
+        """Cells of the other surface in the match."""
+        return round(abs(float(np.linalg.det(self.kept_matrix))))
 
     @property
     def largest_strain(self) -> float:
@@ -63,40 +62,40 @@ class LatticeMatch:
         return max(abs(strain) for strain in self.principal_strains)
 
 
-def find_matches(metal: Surface, binary: Surface, max_area_A2: float, max_strain: float) -> list[LatticeMatch]:
+def find_matches(strained: Surface, kept: Surface, max_area_A2: float, max_strain: float) -> list[LatticeMatch]:
     """Find the distinct coincidence cells of two surfaces, smallest area first, then smallest strain.
 
     Parameters
     ----------
-    metal
+    strained
         Surface that is strained.
-    binary
+    kept
         Surface that keeps its in-plane vectors.
     max_area_A2
         Largest area of the cell [Å2].
     max_strain
-        Largest principal strain of the metal [1].
+        Largest principal strain [1].
     """
     distinct: dict[tuple[float, float, float], LatticeMatch] = {}
-    for multiple in range(1, int(max_area_A2 / abs(np.linalg.det(binary.in_plane)) + 1e-9) + 1):
-        for binary_matrix in _sublattices(binary.in_plane, multiple):
-            for match in _match_cell(metal, binary, binary_matrix, max_strain):
+    for multiple in range(1, int(max_area_A2 / abs(np.linalg.det(kept.in_plane)) + 1e-9) + 1):
+        for kept_matrix in _sublattices(kept.in_plane, multiple):
+            for match in _match_cell(strained, kept, kept_matrix, max_strain):
                 high, low = match.principal_strains
                 distinct.setdefault((round(match.area_A2, 2), round(high, 4), round(low, 4)), match)
     return sorted(distinct.values(), key=lambda match: (round(match.area_A2, 2), match.largest_strain))
 
 
 def choose_match(
-    metal: Surface, binary: Surface, layers: tuple[float, float], settings: InterfaceSettings
+    strained: Surface, kept: Surface, layers: tuple[float, float], settings: LatticeMatchSettings
 ) -> LatticeMatch:
     """Choose the match of smallest area within the limits; of equal areas, the one with the smallest strain.
 
     Parameters
     ----------
-    metal, binary
-        The two surfaces.
+    strained, kept
+        The surface that is strained, and the one that keeps its in-plane vectors.
     layers
-        How many bulk repeats of metal and of binary the cell will hold, which sets its number of atoms.
+        How many bulk repeats of each the cell will hold, which sets its number of atoms.
     settings
         Limits on area, strain and number of atoms.
 
@@ -108,10 +107,11 @@ def choose_match(
 
     def count_atoms(match: LatticeMatch) -> int:
         return round(
-            match.metal_multiple * layers[0] * len(metal.atoms) + match.binary_multiple * layers[1] * len(binary.atoms)
+            match.strained_multiple * layers[0] * len(strained.atoms)
+            + match.kept_multiple * layers[1] * len(kept.atoms)
         )
 
-    matches = find_matches(metal, binary, settings.max_area_A2, settings.max_strain)
+    matches = find_matches(strained, kept, settings.max_area_A2, settings.max_strain)
     within = [match for match in matches if count_atoms(match) <= settings.max_atoms]
     if within:
         smallest = within[0].area_A2
@@ -120,10 +120,12 @@ def choose_match(
             key=lambda match: match.largest_strain,
         )
     wider = [
-        *find_matches(metal, binary, settings.max_area_A2 + SEARCH_AREA_A2, 1.5 * settings.max_strain),
-        *find_matches(metal, binary, min(settings.max_area_A2, SEARCH_AREA_A2), max(WIDER_STRAIN, settings.max_strain)),
+        *find_matches(strained, kept, settings.max_area_A2 + SEARCH_AREA_A2, 1.5 * settings.max_strain),
+        *find_matches(
+            strained, kept, min(settings.max_area_A2, SEARCH_AREA_A2), max(WIDER_STRAIN, settings.max_strain)
+        ),
     ]
-    raise UserInputError(_explain_no_match(metal, binary, [(match, count_atoms(match)) for match in wider], settings))
+    raise UserInputError(_explain_no_match(strained, kept, [(match, count_atoms(match)) for match in wider], settings))
 
 
 def _sublattices(vectors: NDArray[np.float64], multiple: int) -> Iterator[NDArray[np.int64]]:
@@ -152,33 +154,33 @@ def _shortest_basis(matrix: NDArray[np.int64], vectors: NDArray[np.float64]) -> 
 
 
 def _match_cell(
-    metal: Surface, binary: Surface, binary_matrix: NDArray[np.int64], max_strain: float
+    strained: Surface, kept: Surface, kept_matrix: NDArray[np.int64], max_strain: float
 ) -> list[LatticeMatch]:
-    """Find the pairs of metal lattice vectors that a small enough strain, and any rotation, makes this binary cell.
+    """Find the pairs of lattice vectors that a small enough strain, and any rotation, makes this cell of the other.
 
     A strain of at most e changes each length by at most a factor 1 - e to 1 + e, so only lattice vectors in two
     rings need to be paired.
     """
-    cell = binary_matrix @ binary.in_plane
+    cell = kept_matrix @ kept.in_plane
     short, long = (
-        _vectors_in_ring(metal.in_plane, length / (1 + max_strain), length / (1 - max_strain))
+        _vectors_in_ring(strained.in_plane, length / (1 + max_strain), length / (1 - max_strain))
         for length in np.linalg.norm(cell, axis=1)
     )
     pairs = np.stack(np.broadcast_arrays(short[:, None], long[None, :]), axis=2).reshape(-1, 2, 2)
-    volumes = np.abs(np.linalg.det(pairs @ metal.in_plane))
+    volumes = np.abs(np.linalg.det(pairs @ strained.in_plane))
     area = float(np.linalg.det(cell))
     pairs = pairs[(volumes * (1 + max_strain) ** 2 >= area) & (volumes * (1 - max_strain) ** 2 <= area)]
-    deformations = np.linalg.solve(pairs @ metal.in_plane, np.broadcast_to(cell, pairs.shape))
+    deformations = np.linalg.solve(pairs @ strained.in_plane, np.broadcast_to(cell, pairs.shape))
     strains = np.linalg.svd(deformations, compute_uv=False) - 1.0
     within = np.flatnonzero(np.abs(strains).max(axis=1) <= max_strain)
-    # Of equal strains, the first is kept: one that leaves the metal the right way up, then the smallest rotation.
-    kept = deformations[within]
-    rotations = np.abs(np.arctan2(kept[:, 0, 1] - kept[:, 1, 0], kept[:, 0, 0] + kept[:, 1, 1]))
-    order = np.lexsort((np.round(rotations, 6), np.linalg.det(kept) < 0))
+    # Of equal strains, the first is kept: one that leaves the crystal the right way up, then the smallest rotation.
+    maps = deformations[within]
+    rotations = np.abs(np.arctan2(maps[:, 0, 1] - maps[:, 1, 0], maps[:, 0, 0] + maps[:, 1, 1]))
+    order = np.lexsort((np.round(rotations, 6), np.linalg.det(maps) < 0))
     return [
         LatticeMatch(
-            metal_matrix=pairs[index],
-            binary_matrix=binary_matrix,
+            strained_matrix=pairs[index],
+            kept_matrix=kept_matrix,
             deformation=deformations[index],
             principal_strains=(float(strains[index, 0]), float(strains[index, 1])),
             area_A2=area,
@@ -198,10 +200,10 @@ def _vectors_in_ring(vectors: NDArray[np.float64], shortest: float, longest: flo
 
 
 def _explain_no_match(
-    metal: Surface, binary: Surface, candidates: list[tuple[LatticeMatch, int]], settings: InterfaceSettings
+    strained: Surface, kept: Surface, candidates: list[tuple[LatticeMatch, int]], settings: LatticeMatchSettings
 ) -> str:
     limits = f"max_area_A2 {settings.max_area_A2:g}, max_strain {settings.max_strain:g}, max_atoms {settings.max_atoms}"
-    opening = f"{metal.name} and {binary.name}: no lattice match within {limits}"
+    opening = f"{strained.name} and {kept.name}: no lattice match within {limits}"
     if not candidates:
         return (
             f"{opening}, and none even {SEARCH_AREA_A2:g} Å2 larger or with strains up to {WIDER_STRAIN:g}. "
@@ -229,6 +231,6 @@ def _explain_no_match(
     high, low = match.principal_strains
     return (
         f"{opening}. The nearest miss has an area of {match.area_A2:.1f} Å2, principal strains of {high:+.2%} and "
-        f"{low:+.2%} on the metal and {n_atoms} atoms; it fails {' and '.join(failed)}. "
+        f"{low:+.2%} on {strained.name} and {n_atoms} atoms; it fails {' and '.join(failed)}. "
         "Raise that limit, or choose other Miller indices"
     )

@@ -58,9 +58,8 @@ def sampling(store):
     relaxations = relax(requests.output, LEVEL, ReferenceSettings())
     requests.run(store)
     relaxations.run(store)
-    return sample_training_set(
-        relaxations.output[0], relaxations.output[1], relaxations.output[2], LADDER, LEVEL, ReferenceSettings(), 5
-    )
+    relaxed = {name: relaxations.output[index] for index, name in enumerate(("metal", "binary", "interface"))}
+    return sample_training_set(relaxed, LADDER, LEVEL, ReferenceSettings(), 5)
 
 
 @job

@@ -10,7 +10,7 @@ from interfaceflow.launch.flows import add_flow
 from interfaceflow.launch.jobs_of_flow import JobState
 from interfaceflow.schemas.inputs import RecipeInputs
 from interfaceflow.schemas.level_of_theory import ChgnetSettings, LevelOfTheory
-from interfaceflow.schemas.settings import RecipeSettings
+from interfaceflow.schemas.recipes import DecompositionInterfacesSettings
 from interfaceflow.store.records import FlowRecord
 
 SETTINGS = {
@@ -27,15 +27,14 @@ SETTINGS = {
 }
 
 
-def settings(title: str = "test") -> RecipeSettings:
-    return RecipeSettings.model_validate({**SETTINGS, "title": title})
+def settings(title: str = "test") -> DecompositionInterfacesSettings:
+    return DecompositionInterfacesSettings.model_validate({**SETTINGS, "title": title})
 
 
 def inputs() -> RecipeInputs:
     cif = FileRef(uri=".interfaceflow/inputs/Li.cif", sha256="0" * 64, n_bytes=1)
     return RecipeInputs(
-        metal_cif=cif,
-        binary_cif=cif,
+        cifs={"metal": cif, "binary": cif},
         level_of_theory=LevelOfTheory(name="chgnet", description="test", physics=ChgnetSettings(engine="chgnet")),
     )
 

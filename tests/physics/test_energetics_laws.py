@@ -57,8 +57,8 @@ def references(
     """Energies of both phases for as many formula units as the cell holds: free, and strained along with the cell."""
     free, strained = [], []
     for surface, matrix, units in (
-        (metal, cell.match.metal_matrix, cell.metal_formula_units),
-        (binary, cell.match.binary_matrix, cell.binary_formula_units),
+        (metal, cell.match.strained_matrix, cell.strained_formula_units),
+        (binary, cell.match.kept_matrix, cell.kept_formula_units),
     ):
         free.append(units * energy_of(surface.atoms) / count_formula_units(surface.atoms))
         bulk_cell = relax_normal(build_strained_bulk(surface, matrix, interface))

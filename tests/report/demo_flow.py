@@ -22,7 +22,7 @@ from interfaceflow.schemas.datasets import (
 from interfaceflow.schemas.dynamics import CoexistenceRun, MeltingPointDoc, ProductionDoc, SegmentDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc, SurfaceEnergyDoc
 from interfaceflow.schemas.learning import LearningRoundDoc, LearningRunDoc
-from interfaceflow.schemas.settings import RecipeSettings
+from interfaceflow.schemas.recipes import DecompositionInterfacesSettings
 from interfaceflow.schemas.structures import InterfaceDoc, LatticeMatchDoc, ProductionCellDoc, StructureFile
 from interfaceflow.schemas.transport import ArrheniusDoc, ArrheniusFit, DiffusivityEstimate, TransportDoc
 from interfaceflow.store.results import FlowResults, StoredDoc
@@ -92,20 +92,20 @@ class DemoFlow:
         match = LatticeMatchDoc(
             area_A2=107.1,
             principal_strains=(-0.0124, 0.0017),
-            metal_multiple=9,
-            binary_multiple=4,
-            metal_matrix=((3, 0), (0, 3)),
-            binary_matrix=((2, 0), (0, 2)),
+            strained_multiple=9,
+            kept_multiple=4,
+            strained_matrix=((3, 0), (0, 3)),
+            kept_matrix=((2, 0), (0, 2)),
         )
         interface = InterfaceDoc(
             structure=self.cell(1, "interface"),
             match=match,
             normal_axis=2,
             interfaces_equivalent=True,
-            metal_formula_units=72,
-            binary_formula_units=32,
-            metal_layers=8,
-            binary_layers=4,
+            strained_formula_units=72,
+            kept_formula_units=32,
+            strained_layers=8,
+            kept_layers=4,
             gap_A=2.4,
             min_distance_A=2.51,
             provenance=self.provenance(2.1),
@@ -403,7 +403,7 @@ class DemoFlow:
 
 
 def flow_results(docs: list[tuple[str, Doc]]) -> FlowResults:
-    settings = RecipeSettings.model_validate(CONFIG)
+    settings = DecompositionInterfacesSettings.model_validate(CONFIG)
     stored = tuple(
         StoredDoc(f"{i:08d}-0000", 1, name, f"2026-11-21T03:{i:02d}:00", doc) for i, (name, doc) in enumerate(docs)
     )

@@ -34,8 +34,8 @@ def test_thicknesses_are_reached_with_whole_layers(built):
     metal, binary, cell = built
     atoms = cell.atoms
     for phase, surface, layers, units, thickness in (
-        ("metal", metal, cell.metal_layers, cell.metal_formula_units, WIDE.metal_thickness_A),
-        ("binary", binary, cell.binary_layers, cell.binary_formula_units, WIDE.binary_thickness_A),
+        ("metal", metal, cell.strained_layers, cell.strained_formula_units, WIDE.metal_thickness_A),
+        ("binary", binary, cell.kept_layers, cell.kept_formula_units, WIDE.binary_thickness_A),
     ):
         slab = atoms[atoms.arrays[PHASE] == phase]
         # Bulk has this much volume per formula unit, and in-plane strain changes it by the ratio of areas.

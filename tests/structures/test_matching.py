@@ -21,16 +21,16 @@ def test_the_smallest_match_of_lithium_and_lithium_chloride(crystals):
     assert len(match) == 1
     assert match[0].area_A2 == pytest.approx(4 * side**2)
     assert match[0].principal_strains == pytest.approx((side / LI - 1, 4 * side / (3 * LI * np.sqrt(2)) - 1))
-    assert (match[0].metal_multiple, match[0].binary_multiple) == (6, 4)
+    assert (match[0].strained_multiple, match[0].kept_multiple) == (6, 4)
 
 
 def test_the_deformation_maps_the_metal_onto_the_binary(crystals):
     metal, binary = orient_crystal(crystals["Li"], (1, 0, 0)), orient_crystal(crystals["Li3P"], (0, 0, 1))
     for match in find_matches(metal, binary, 160, 0.06):
-        binary_cell = match.binary_matrix @ binary.in_plane
-        assert np.allclose(match.metal_matrix @ metal.in_plane @ match.deformation, binary_cell)
+        binary_cell = match.kept_matrix @ binary.in_plane
+        assert np.allclose(match.strained_matrix @ metal.in_plane @ match.deformation, binary_cell)
         assert np.linalg.det(binary_cell) == pytest.approx(match.area_A2)
-        assert match.metal_multiple * np.linalg.det(metal.in_plane) * np.prod(
+        assert match.strained_multiple * np.linalg.det(metal.in_plane) * np.prod(
             np.add(match.principal_strains, 1)
         ) == pytest.approx(match.area_A2)
 
@@ -39,7 +39,7 @@ def test_a_crystal_matches_itself_without_strain(copper):
     surface = orient_crystal(copper, (1, 1, 1))
     first = find_matches(surface, surface, 3 * 3.6**2, 0.02)[0]
     assert first.principal_strains == pytest.approx((0.0, 0.0), abs=1e-12)
-    assert (first.metal_multiple, first.binary_multiple) == (1, 1)
+    assert (first.strained_multiple, first.kept_multiple) == (1, 1)
 
 
 @pytest.mark.slow

@@ -28,12 +28,12 @@ def tilted(atoms: Atoms) -> Atoms:
 
 def test_the_strained_binary_is_its_bulk_and_the_strained_metal_is_strained(built):
     metal, binary, cell = built
-    bulk = build_strained_bulk(binary, cell.match.binary_matrix, cell.atoms)
+    bulk = build_strained_bulk(binary, cell.match.kept_matrix, cell.atoms)
     assert bulk.get_volume() == pytest.approx(binary.atoms.get_volume())
     assert np.sort(bulk.get_all_distances(mic=True).ravel()) == pytest.approx(
         np.sort(binary.atoms.get_all_distances(mic=True).ravel())
     )
-    strained = build_strained_bulk(metal, cell.match.metal_matrix, cell.atoms)
+    strained = build_strained_bulk(metal, cell.match.strained_matrix, cell.atoms)
     assert strained.get_volume() / metal.atoms.get_volume() == pytest.approx(
         np.prod(np.add(cell.match.principal_strains, 1))
     )
@@ -42,7 +42,7 @@ def test_the_strained_binary_is_its_bulk_and_the_strained_metal_is_strained(buil
 @pytest.mark.parametrize("side", ["metal", "binary"])
 def test_the_strained_bulk_fits_into_the_interface_cell(built, side):
     metal, binary, cell = built
-    surface, matrix = (metal, cell.match.metal_matrix) if side == "metal" else (binary, cell.match.binary_matrix)
+    surface, matrix = (metal, cell.match.strained_matrix) if side == "metal" else (binary, cell.match.kept_matrix)
     for interface in (cell.atoms, tilted(cell.atoms)):
         bulk = build_strained_bulk(surface, matrix, interface)
         assert np.linalg.det(bulk.cell.array) > 0
@@ -56,7 +56,7 @@ def test_the_strained_bulk_fits_into_the_interface_cell(built, side):
 def test_a_cell_of_another_surface_is_refused(built, crystals):
     _, binary, cell = built
     with pytest.raises(CalculationError, match="built on this surface"):
-        build_strained_bulk(binary, 2 * cell.match.binary_matrix, cell.atoms)
+        build_strained_bulk(binary, 2 * cell.match.kept_matrix, cell.atoms)
 
 
 def test_separating_keeps_each_slab_as_it_was(built):

@@ -6,10 +6,10 @@ from jobflow.core.flow import Flow
 
 from interfaceflow.flows.interface_transport import InterfaceTransportMaker
 from interfaceflow.schemas.inputs import RecipeInputs
-from interfaceflow.schemas.settings import RecipeSettings
+from interfaceflow.schemas.recipes import DecompositionInterfacesSettings
 
 
-def build_flow(settings: RecipeSettings, inputs: RecipeInputs) -> Flow:
+def build_flow(settings: DecompositionInterfacesSettings, inputs: RecipeInputs) -> Flow:
     """Return the recipe's flow.
 
     Parameters
@@ -20,4 +20,4 @@ def build_flow(settings: RecipeSettings, inputs: RecipeInputs) -> Flow:
         The files it names, copied into the project.
     """
     maker = InterfaceTransportMaker(settings=settings, level=inputs.level_of_theory)
-    return maker.make(inputs.metal_cif, inputs.binary_cif)
+    return maker.make(inputs.cifs)

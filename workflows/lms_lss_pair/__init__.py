@@ -1,0 +1,1 @@
+"""A cathode against a solid electrolyte with the same framework."""
