@@ -33,6 +33,7 @@ from interfaceflow.reference.labelling import LabelRequest, label_configurations
 from interfaceflow.reference.labels import reason_to_quarantine
 from interfaceflow.reference.levels_of_theory import packages_of
 from interfaceflow.reference.workers import WorkerFailure, map_in_workers
+from interfaceflow.schemas.base import Provenance
 from interfaceflow.schemas.datasets import DatasetDoc, QuarantinedLabel, TrajectoryDoc
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 from interfaceflow.schemas.settings import ReferenceSettings, TrainingSetSettings, TrajectoryCell
@@ -210,7 +211,8 @@ def build_dataset(
     if not dataset.held_out:
         reasons = _first_reasons(labels.quarantined)
         raise CalculationError(f"no held-out configuration has a label one can trust: {reasons}")
-    return describe_dataset(workspace, dataset, level, seed).model_copy(
+    provenance = workspace.provenance(*packages_of(level), seed=seed)
+    return describe_dataset(workspace, dataset, level.name, provenance).model_copy(
         update={
             "quarantined": tuple(labels.quarantined),
             "trajectories": tuple(labels.trajectories),
@@ -219,7 +221,9 @@ def build_dataset(
     )
 
 
-def describe_dataset(workspace: Workspace, dataset: Dataset, level: LevelOfTheory, seed: int | None) -> DatasetDoc:
+def describe_dataset(
+    workspace: Workspace, dataset: Dataset, level_of_theory: str, provenance: Provenance
+) -> DatasetDoc:
     """Write a dataset into a job's folder and describe it."""
     training, held_out = write_dataset(dataset, workspace.folder)
     return DatasetDoc(
@@ -230,9 +234,9 @@ def describe_dataset(workspace: Workspace, dataset: Dataset, level: LevelOfTheor
         species=dataset.species,
         min_distances_A=minimum_distances(dataset.training),
         n_duplicates=dataset.n_duplicates,
-        level_of_theory=level.name,
-        physics_hash=level.physics_hash,
-        provenance=workspace.provenance(*packages_of(level), seed=seed),
+        level_of_theory=level_of_theory,
+        physics_hash=dataset.physics_hash,
+        provenance=provenance,
     )
 
 

@@ -38,6 +38,19 @@ class TrajectoryDoc(BaseModel):
     )
 
 
+class PooledSystemDoc(BaseModel):
+    """A system of a pooled training set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Name of the system")
+    n_training: int = Field(ge=0, description="Its training configurations in the pooled set")
+    n_held_out: int = Field(ge=0, description="Its held-out configurations in the pooled set")
+    n_training_given: int = Field(ge=1, description="Training configurations it had of its own")
+    training_sha256: str = Field(description="SHA-256 of the training file it came from")
+    held_out_sha256: str = Field(description="SHA-256 of the held-out file it came from")
+
+
 class DatasetDoc(Doc):
     """Labelled configurations: extended XYZ files, energies in eV, forces in eV/Å, stress in eV/Å3 (ASE's sign)."""
 
@@ -49,6 +62,9 @@ class DatasetDoc(Doc):
     min_distances_A: dict[str, float] = Field(description="Smallest distance by pair, as 'Cl-Li' [Å]")
     quarantined: tuple[QuarantinedLabel, ...] = Field(default=(), description="Labels that were refused")
     trajectories: tuple[TrajectoryDoc, ...] = Field(default=(), description="The runs it was sampled from")
+    systems: tuple[PooledSystemDoc, ...] = Field(
+        default=(), description="The systems it was pooled from; none where there is one system"
+    )
     n_duplicates: int = Field(default=0, ge=0, description="Configurations left out because another one was the same")
     electron_energy_eV: float | None = Field(
         default=None, description="Energy of an electron by which charged cells were aligned with neutral ones [eV]"
