@@ -1,16 +1,22 @@
 """One potential for several systems, with a reference calculation that is real and instant."""
 
+import numpy as np
 import pytest
 from argon import pairs, store_argon
-from jobflow import JobStore, run_locally
+from ase.build import bulk
+from jobflow import Flow, JobStore, job, run_locally
 from maggma.stores import MemoryStore
 
 from interfaceflow.core.errors import UserInputError
 from interfaceflow.core.files import PROJECT_ROOT_VARIABLE
-from interfaceflow.flows.pooling import PooledTrainingMaker
+from interfaceflow.flows.pooling import PooledLearningMaker, PooledTrainingMaker, SystemReferences
 from interfaceflow.jobs.datasets import load_dataset
 from interfaceflow.jobs.pooling import pool_training_sets
+from interfaceflow.jobs.workspace import Workspace
+from interfaceflow.reference.workers import stop_workers
+from interfaceflow.schemas.learning_plan import LearningPlan
 from interfaceflow.schemas.settings import PotentialSettings
+from interfaceflow.schemas.structures import RelaxationDoc
 
 
 @pytest.fixture
@@ -64,3 +70,81 @@ def test_charged_cells_aligned_in_two_ways_are_never_pooled(project):
     store.connect()
     with pytest.raises(UserInputError, match=r"different electron energies: 2\.5 eV \(one\), 2\.6 eV \(two\)"):
         pool_training_sets({"one": first, "two": second}, {}, 1).run(store)
+
+
+@job
+def relaxed_cells(symbol):
+    """Return a metal, a binary and their interface, as if they had been relaxed."""
+    workspace = Workspace()
+    metal, binary = bulk(symbol, "fcc", a=5.3, cubic=True), bulk("Kr", "fcc", a=5.3, cubic=True)
+    interface = bulk(symbol, "fcc", a=5.3, cubic=True).repeat((2, 2, 4))
+    interface.symbols[interface.positions[:, 2] > 10] = "Kr"
+    interface.set_array("phase", np.where(interface.symbols == "Kr", "binary", "metal"))
+    near = np.abs(np.mod(interface.positions[:, 2] + 2.65, 10.6) - 2.65) < 3
+    interface.set_array("region", np.where(near, "interface", "interior"))
+    interface.set_array("origin_index", np.arange(len(interface)))
+    return [
+        RelaxationDoc(
+            kind="interface" if name == "interface" else "bulk",
+            name=name,
+            structure=workspace.store_structure(atoms, name),
+            free_axes="none",
+            energy_eV=0.0,
+            max_force_eV_A=0.0,
+            n_steps=0,
+            converged=True,
+            level_of_theory="pairs",
+            physics_hash=pairs().physics_hash,
+            provenance=workspace.provenance(),
+        )
+        for name, atoms in (("metal", metal), ("binary", binary), ("interface", interface))
+    ]
+
+
+@pytest.mark.slow
+def test_two_systems_are_learned_in_one_loop_that_starts_from_an_earlier_set(project):
+    family = {"temperatures_K": [40], "held_out_temperatures_K": [60], "n_steps": 40, "sample_every": 10}
+    plan = LearningPlan(
+        training_set={"trajectories": [family | {"cell": "interface"}]},
+        potential={"level": 4, "max_iterations": 30},
+        learning={
+            "cells": [{"cell": "interface", "temperature_K": 20}],
+            "metal_cell_atoms": 32,
+            "duration_ps": 0.2,
+            "break_threshold": 1000,
+            "max_rounds": 2,
+        },
+        vacancies={"vacancy_species": "Kr"},
+        level=pairs(),
+        reference={"n_workers": 1},
+        seed=3,
+    )
+    cells = {name: relaxed_cells(symbol) for name, symbol in (("argon", "Ar"), ("neon", "Ne"))}
+    systems = {name: SystemReferences(made.output[0], made.output[1], made.output[2]) for name, made in cells.items()}
+    earlier = {"earlier": store_argon(project / "earlier")}
+    with pytest.raises(UserInputError, match="argon: there are an earlier training set and a system of this name"):
+        PooledLearningMaker(plan=plan).make(systems, {"argon": earlier["earlier"]})
+    learning = PooledLearningMaker(plan=plan).make(systems, earlier)
+    results = run(Flow([*cells.values(), learning]))
+    stop_workers()
+    last, parity = results["explore round 0"], results["evaluate potential"]
+    assert last.status == "converged"
+    assert [run.reached_ps for run in last.runs] == pytest.approx([0.2, 0.2])
+    assert last.potential.species == ("Ne", "Ar", "Kr")
+    assert [(one.name, one.n_training_given) for one in last.dataset.systems] == [
+        ("earlier", 8),
+        ("argon", 4 + 3),
+        ("neon", 4 + 3),
+    ]
+    assert {name: one.n_configurations for name, one in parity.errors_by_system.items()} == {
+        "earlier": 8,
+        "argon": 4,
+        "neon": 4,
+    }
+    assert set(parity.force_errors_by_region) == {
+        "cells without labels",
+        "metal interface",
+        "metal interior",
+        "binary interface",
+        "binary interior",
+    }
