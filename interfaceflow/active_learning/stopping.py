@@ -5,18 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from interfaceflow.schemas.learning import LearningStatus
+from interfaceflow.schemas.settings import StopRule
 
 
-def decide_status(broke: Sequence[bool], *, round_index: int, max_rounds: int) -> LearningStatus:
-    """Tell how a learning round ended.
-
-    It has converged when every run of the round lasted the asked-for time without a break,
-    under one and the same potential.
+def is_finished(*, broke: bool, n_candidates: int, rule: StopRule) -> bool:
+    """Tell whether an MD run leaves nothing to learn from.
 
     Parameters
     ----------
     broke
-        For every MD run of the round, whether it was stopped before its time.
+        Whether it was stopped before its time.
+    n_candidates
+        Number of its frames above the select threshold.
+    rule
+        ``"no_break"``: it lasted its time. ``"no_candidate"``: and it met no such frame.
+    """
+    return not broke and (rule == "no_break" or n_candidates == 0)
+
+
+def decide_status(finished: Sequence[bool], *, round_index: int, max_rounds: int) -> LearningStatus:
+    """Tell how a learning round ended.
+
+    It has converged when every run of the round, under one and the same potential, left nothing to learn from.
+
+    Parameters
+    ----------
+    finished
+        For every MD run of the round, what `is_finished` says.
     round_index
         Number of the round, from 0.
     max_rounds
@@ -27,6 +42,6 @@ def decide_status(broke: Sequence[bool], *, round_index: int, max_rounds: int) -
     status
         ``"converged"``, ``"max_rounds"`` if the loop has to give up after this round, else ``"learning"``.
     """
-    if not any(broke):
+    if all(finished):
         return "converged"
     return "max_rounds" if round_index + 1 >= max_rounds else "learning"

@@ -42,8 +42,10 @@ def learning_section(results: FlowResults) -> str:
         return html.section("learning", title, html.missing("No learning round has finished yet."))
     grade, labels = charts.learning_charts(rounds, results.settings.learning)
     last = rounds[-1]
+    strict = results.settings.learning.stop_rule == "no_candidate"
     outcome = {
-        "converged": f"Converged after {len(rounds)} rounds: every run lasted its time without a break.",
+        "converged": f"Converged after {len(rounds)} rounds: every run lasted its time without a break"
+        f"{', and no frame was above the select threshold' if strict else ''}.",
         "max_rounds": f"Not converged: the loop gave up after {len(rounds)} rounds.",
         "learning": f"{len(rounds)} rounds so far.",
     }[last.status]

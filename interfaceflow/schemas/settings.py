@@ -288,6 +288,9 @@ class LearningCellSettings(Settings):
     temperature_K: Temperature = Field(description="Temperature [K]")
 
 
+StopRule = Literal["no_break", "no_candidate"]
+
+
 class LearningSettings(Settings):
     """Active learning on the fly."""
 
@@ -298,6 +301,11 @@ class LearningSettings(Settings):
     duration_ps: float = quantity("ps", "Time each run has to last without a break", default=20.0, gt=0)
     timestep_fs: float = quantity("fs", "Time step", default=2.0, gt=0, le=5)
     max_rounds: int = Field(default=8, ge=1, le=1000, description="The loop gives up after this many rounds")
+    stop_rule: StopRule = Field(
+        default="no_break",
+        description="The loop ends when no run of a round breaks; with 'no_candidate', only when no frame is above the "
+        "select threshold either",
+    )
     max_labels_per_round: int = Field(default=16, ge=1, le=10_000, description="Largest number of labels in a round")
 
     @model_validator(mode="after")
