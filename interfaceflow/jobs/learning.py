@@ -85,7 +85,8 @@ def explore(
     """Run guarded MD in every learning cell; where one breaks, learn from it and explore again.
 
     The job replaces itself by ``select``, ``label``, ``retrain`` and the next ``explore`` until the stop rule is met
-    (a round without a break, say) or the rounds are used up, so that what comes after it sees the last `LearningRoundDoc`.
+    (a round without a break, say) or the rounds are used up, so that what comes after it sees the last
+    `LearningRoundDoc`.
 
     Parameters
     ----------
