@@ -31,6 +31,7 @@ def run(flow):
     return {name: outputs[uuid][1].output for uuid, name in names.items()}
 
 
+@pytest.mark.slow
 def test_one_potential_for_two_systems(project):
     first, second = store_argon(project / "one"), store_argon(project / "two", "Ar2Kr2", seed=5)
     maker = PooledTrainingMaker(potential=PotentialSettings(level=4, max_iterations=30), seed=1, limits={"argon": 6})
