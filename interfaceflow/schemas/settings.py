@@ -117,7 +117,7 @@ class ReferenceTrajectorySettings(Settings):
     vacancies: VacancySettings | None = Field(
         default=None, description="Atoms to leave out, other ones in each run; none if not given"
     )
-    temperatures_K: tuple[Temperature, ...] = Field(min_length=1, description="Temperatures of the training runs [K]")
+    temperatures_K: tuple[Temperature, ...] = Field(default=(), description="Temperatures of the training runs [K]")
     held_out_temperatures_K: tuple[Temperature, ...] = Field(
         default=(), description="Temperatures of runs that are only for testing [K]"
     )
@@ -145,6 +145,12 @@ class ReferenceTrajectorySettings(Settings):
     def n_runs(self) -> int:
         """Number of runs for training: temperatures times strains."""
         return len(self.temperatures_K) * len(self.strains)
+
+    @model_validator(mode="after")
+    def _something_is_run(self) -> Self:
+        if not self.temperatures_K and not self.held_out_temperatures_K:
+            raise ValueError("give temperatures_K, held_out_temperatures_K or both; with neither, nothing is run")
+        return self
 
     @model_validator(mode="after")
     def _something_is_kept(self) -> Self:
@@ -202,6 +208,8 @@ class TrainingSetSettings(Settings):
     @model_validator(mode="after")
     def _something_is_trained_on(self) -> Self:
         n_runs = sum(family.n_runs for family in self.trajectories)
+        if not n_runs:
+            raise ValueError("all runs are at held_out_temperatures_K; give temperatures_K to train on")
         if self.held_out_fraction and max(1, round(self.held_out_fraction * n_runs)) >= n_runs:
             raise ValueError(
                 f"held_out_fraction ({self.held_out_fraction:g}) of {n_runs} runs leaves none to train on; whole runs "

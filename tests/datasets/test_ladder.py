@@ -170,6 +170,8 @@ def test_a_share_of_whole_runs_is_held_out(cells):
     [
         ({"ramp_steps": 10, "ramp_from_K": 400}, {}, r"ramp_from_K \(400\) is above the lowest temperature \(300 K\)"),
         ({"held_out_temperatures_K": []}, {}, "nothing to test the potential on"),
+        ({"temperatures_K": []}, {}, "all runs are at held_out_temperatures_K"),
+        ({"temperatures_K": [], "held_out_temperatures_K": []}, {}, "with neither, nothing is run"),
         ({}, {"held_out_fraction": 0.3}, "held_out_fraction .0.3. of 1 runs leaves none to train on"),
         ({"vacancies": {"species": "Li", "fraction": 0.5}}, {}, "less than or equal to 0.2"),
     ],
