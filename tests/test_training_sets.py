@@ -39,8 +39,8 @@ def sampled_ps(settings, family):
 @pytest.mark.parametrize("path", sorted(LADDERS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_ladder_can_be_laid_out(path):
     plans = plan_trajectories(cells(), ladder(path.stem), seed=1)
-    assert len({plan.name for plan in plans}) == len(plans)
-    assert {plan.held_out for plan in plans} == {True, False}
+    assert len({plan.run.name for plan in plans}) == len(plans)
+    assert {plan.run.held_out for plan in plans} == {True, False}
 
 
 def test_paper_000_ten_picoseconds_at_500_K():
@@ -65,7 +65,7 @@ def test_paper_001_at_1000_K_after_a_ramp_every_step():
             assert sampled_ps(settings, family) == 4
             assert family.n_steps / family.sample_every == 2000
     # 0.8 % of 128 and of 108 lithium atoms is one, as in the paper: 127 and 215 atoms are left.
-    sizes = {len(plan.atoms) for plan in plan_trajectories(cells(), settings, seed=1) if "vacancies" in plan.name}
+    sizes = {len(plan.atoms) for plan in plan_trajectories(cells(), settings, seed=1) if "vacancies" in plan.run.name}
     assert {127, 215} <= sizes
 
 
@@ -88,7 +88,7 @@ def test_paper_004_twelve_runs_of_a_hundred_snapshots():
         assert sampled_ps(settings, family) == 10
         assert family.n_steps // family.sample_every == 100
     plans = plan_trajectories(cells(), settings, seed=1)
-    assert sum(plan.held_out for plan in plans) / len(plans) == pytest.approx(0.1, abs=0.03)
+    assert sum(plan.run.held_out for plan in plans) / len(plans) == pytest.approx(0.1, abs=0.03)
 
 
 def test_the_ladder_of_the_page_is_one():

@@ -23,15 +23,16 @@ def is_finished(*, broke: bool, n_candidates: int, rule: StopRule) -> bool:
     return not broke and (rule == "no_break" or n_candidates == 0)
 
 
-def decide_status(finished: Sequence[bool], *, round_index: int, max_rounds: int) -> LearningStatus:
+def decide_status(broke: Sequence[bool], *, round_index: int, max_rounds: int) -> LearningStatus:
     """Tell how a learning round ended.
 
-    It has converged when every run of the round, under one and the same potential, left nothing to learn from.
+    It has converged when every run of the round lasted the asked-for time without a break,
+    under one and the same potential.
 
     Parameters
     ----------
-    finished
-        For every MD run of the round, what `is_finished` says.
+    broke
+        For every MD run of the round, whether it was stopped before its time, or is not finished by a stricter rule.
     round_index
         Number of the round, from 0.
     max_rounds
@@ -42,6 +43,6 @@ def decide_status(finished: Sequence[bool], *, round_index: int, max_rounds: int
     status
         ``"converged"``, ``"max_rounds"`` if the loop has to give up after this round, else ``"learning"``.
     """
-    if all(finished):
+    if not any(broke):
         return "converged"
     return "max_rounds" if round_index + 1 >= max_rounds else "learning"

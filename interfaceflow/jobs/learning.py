@@ -119,8 +119,8 @@ def explore(
     )
     largest_grade = max(run.largest_grade for run in runs)
     rule = plan.learning.stop_rule
-    finished = [is_finished(broke=run.broke, n_candidates=len(run.candidates), rule=rule) for run in runs]
-    status = decide_status(finished, round_index=round_index, max_rounds=plan.learning.max_rounds)
+    unfinished = [not is_finished(broke=run.broke, n_candidates=len(run.candidates), rule=rule) for run in runs]
+    status = decide_status(unfinished, round_index=round_index, max_rounds=plan.learning.max_rounds)
     if status == "converged":
         return Response(
             output=LearningRoundDoc(
@@ -273,7 +273,7 @@ def retrain(
     number = exploration.round_index
     return LearningRoundDoc(
         round_index=number,
-        status=decide_status([False], round_index=number, max_rounds=plan.learning.max_rounds),
+        status=decide_status([True], round_index=number, max_rounds=plan.learning.max_rounds),
         runs=exploration.runs,
         largest_grade=exploration.largest_grade,
         n_candidates=exploration.n_candidates,

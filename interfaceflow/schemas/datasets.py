@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from interfaceflow.core.files import FileRef
 from interfaceflow.schemas.base import Doc, quantity
-from interfaceflow.schemas.settings import ZBLSettings
+from interfaceflow.schemas.settings import Sampling, ZBLSettings
 
 
 class QuarantinedLabel(BaseModel):
@@ -20,14 +20,21 @@ class QuarantinedLabel(BaseModel):
     reason: str = Field(description="Why its label was refused")
 
 
-class TrajectoryDoc(BaseModel):
-    """A run of the ladder, and what was kept of it."""
+class PlannedRun(BaseModel):
+    """A run of the ladder: what one must know of it to make a training set of its labels."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="Name of the run")
+    name: str = Field(description="Name of the run, and so of the trajectory")
     temperature_K: float = quantity("K", "Temperature", gt=0)
     held_out: bool = Field(description="Whether its configurations are for testing only")
+    label_interval_fs: float = quantity("fs", "Time between labelled configurations", gt=0)
+    sampling: Sampling = Field(default="interval", description="Which of them are kept")
+
+
+class TrajectoryDoc(PlannedRun):
+    """A run of the ladder, and what was kept of it."""
+
     n_frames: int = Field(ge=0, description="Configurations with a label one can trust")
     n_kept: int = Field(ge=0, description="How many of them were kept, before duplicates were left out")
     correlation_time_fs: float | None = Field(

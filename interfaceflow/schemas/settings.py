@@ -100,8 +100,12 @@ class VacancySettings(Settings):
         gt=0,
         le=0.2,
     )
+    charge_e: float = quantity(
+        "e", "Net charge that each of them leaves in the cell: -1 where Li+ is removed", default=0.0, ge=-6, le=6
+    )
 
 
+Sampling = Literal["interval", "decorrelated"]
 TrajectoryCell = Literal["interface", "metal", "binary", "metal_slab", "binary_slab"]
 
 
@@ -135,7 +139,7 @@ class ReferenceTrajectorySettings(Settings):
         default=60, ge=1, le=1_000_000, description="MD steps of each run from which configurations are kept"
     )
     sample_every: int = Field(default=6, ge=1, description="A configuration is kept every so many steps")
-    sampling: Literal["interval", "decorrelated"] = Field(
+    sampling: Sampling = Field(
         default="interval",
         description="'decorrelated' keeps, of those, only configurations at least twice the measured autocorrelation "
         "time of the energy apart",
@@ -202,6 +206,17 @@ class TrainingSetSettings(Settings):
             raise ValueError(
                 "no trajectory has held_out_temperatures_K and there is no held_out_fraction, so there would be "
                 "nothing to test the potential on; give at least one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _charged_cells_are_aligned(self) -> Self:
+        charged = any(family.vacancies is not None and family.vacancies.charge_e for family in self.trajectories)
+        if charged and self.electron_energy_eV is None:
+            raise ValueError(
+                "vacancies.charge_e makes charged cells, which share a training set with the neutral ones only with "
+                "their energies aligned; give electron_energy_eV, the energy of one electron in its reservoir, or "
+                "charge_e: 0"
             )
         return self
 

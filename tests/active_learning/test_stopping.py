@@ -4,16 +4,16 @@ from interfaceflow.active_learning.stopping import decide_status, is_finished
 
 
 @pytest.mark.parametrize(
-    ("finished", "round_index", "expected"),
+    ("broke", "round_index", "expected"),
     [
-        ([True, True], 0, "converged"),
-        ([True, False], 0, "learning"),
-        ([False], 3, "max_rounds"),
-        ([True], 3, "converged"),
+        ([False, False], 0, "converged"),
+        ([False, True], 0, "learning"),
+        ([True], 3, "max_rounds"),
+        ([False], 3, "converged"),
     ],
 )
-def test_a_round_ends_the_loop_only_when_all_runs_are_finished_or_rounds_are_used_up(finished, round_index, expected):
-    assert decide_status(finished, round_index=round_index, max_rounds=4) == expected
+def test_a_round_ends_the_loop_only_when_no_run_broke_or_rounds_are_used_up(broke, round_index, expected):
+    assert decide_status(broke, round_index=round_index, max_rounds=4) == expected
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,7 @@ class DemoFlow:
                 name=f"0-interface-{temperature}K-strain+0.0000",
                 temperature_K=temperature,
                 held_out=temperature == 600,
+                label_interval_fs=12.0,
                 n_frames=100,
                 n_kept=50,
                 correlation_time_fs=31.4,
