@@ -17,7 +17,6 @@ from interfaceflow.schemas.datasets import PlannedRun
 from interfaceflow.schemas.settings import (
     ReferenceTrajectorySettings,
     TrainingSetSettings,
-    TrajectoryCell,
     VacancySettings,
 )
 
@@ -45,9 +44,7 @@ class TrajectoryPlan:
     seed: int
 
 
-def plan_trajectories(
-    cells: Mapping[TrajectoryCell, Atoms], settings: TrainingSetSettings, seed: int
-) -> list[TrajectoryPlan]:
+def plan_trajectories(cells: Mapping[str, Atoms], settings: TrainingSetSettings, seed: int) -> list[TrajectoryPlan]:
     """Lay out all trajectories: each family's temperatures, trained on and held out, times its strains.
 
     Parameters
@@ -96,7 +93,7 @@ def _hold_out_share(plans: Sequence[TrajectoryPlan], fraction: float, seed: int)
     ]
 
 
-def _find_cell(cells: Mapping[TrajectoryCell, Atoms], name: TrajectoryCell) -> Atoms:
+def _find_cell(cells: Mapping[str, Atoms], name: str) -> Atoms:
     if name not in cells:
         raise UserInputError(
             f"training_set.trajectories: there is no cell {name!r} here; available: {', '.join(sorted(cells))}"
@@ -216,6 +213,6 @@ def _deform(atoms: Atoms, deformation: np.ndarray[tuple[int, int], np.dtype[np.f
 def _prepare(atoms: Atoms, family: ReferenceTrajectorySettings, strain: float) -> Atoms:
     if family.cell == "interface":
         return strain_along_normal(atoms, strain)
-    if family.cell in ("metal_slab", "binary_slab"):
+    if family.is_slab:
         return strain_in_plane(atoms.repeat(near_cubic_repeats(atoms, family.n_atoms, axes=(0, 1))), strain)
     return strain_isotropically(atoms.repeat(near_cubic_repeats(atoms, family.n_atoms)), strain)

@@ -61,7 +61,8 @@ class InterfaceEnergeticsMaker(Maker):
         """Make the flow.
 
         Its output holds the references ``metal``, ``binary`` (relaxed bulk), ``interface`` (as built), ``relaxed``
-        (the relaxed interface), ``slabs`` (the thinnest relaxed slab of each surface) and ``energetics``.
+        (the relaxed interface), ``slabs`` (the thinnest relaxed slab of each surface,
+        as ``metal_slab`` and ``binary_slab``) and ``energetics``.
 
         Parameters
         ----------
@@ -74,7 +75,7 @@ class InterfaceEnergeticsMaker(Maker):
         metal, binary = bulk.output[0], bulk.output[1]
         jobs = [requests, bulk]
 
-        surface_energies, thinnest = [], []
+        surface_energies, thinnest = [], {}
         for phase, relaxed_bulk, crystal in (
             ("metal", metal, settings.metal),
             ("binary", binary, settings.binary),
@@ -85,7 +86,7 @@ class InterfaceEnergeticsMaker(Maker):
                 compute_surface_energy(relaxed_bulk, slabs.output, crystal), f"{phase} surface energy", "light"
             )
             surface_energies.append(surface.output)
-            thinnest.append(slabs.output[0])
+            thinnest[f"{phase}_slab"] = slabs.output[0]
             jobs += [built, slabs, surface]
 
         interface = wire(build_interface(metal, binary, settings), "build interface", "light")

@@ -62,7 +62,7 @@ class InterfaceTransportMaker(Maker):
             built["metal"],
             built["binary"],
             built["relaxed"],
-            slabs=built["slabs"] if settings.training_set.has_slabs else (),
+            slabs=built["slabs"] if settings.training_set.has_slabs else None,
         )
         transport = TransportMaker(settings=settings).make(
             built["metal"], built["interface"], built["relaxed"], learning.output.potential

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobflow.core.flow import Flow
@@ -45,7 +45,7 @@ class PotentialLearningMaker(Maker):
         metal: OutputReference,
         binary: OutputReference,
         relaxed: OutputReference,
-        slabs: Sequence[OutputReference] = (),
+        slabs: Mapping[str, OutputReference] | None = None,
     ) -> Flow:
         """Make the flow; its output is the reference to the last ``LearningRoundDoc``.
 
@@ -54,13 +54,12 @@ class PotentialLearningMaker(Maker):
         metal, binary, relaxed
             References to the RelaxationDocs of both bulk crystals and of the interface.
         slabs
-            Those of slabs, where the training set has any.
+            Those of slabs by the names that the ladder uses, where it has any.
         """
         plan = self.plan
+        cells = {"metal": metal, "binary": binary, "interface": relaxed, **(slabs or {})}
         sampling = wire(
-            sample_training_set(
-                metal, binary, relaxed, plan.training_set, plan.level, plan.reference, plan.seed, slabs
-            ),
+            sample_training_set(cells, plan.training_set, plan.level, plan.reference, plan.seed),
             "sample training set",
             "dft",
         )

@@ -72,13 +72,18 @@ class SystemReferences:
     metal, binary, relaxed
         References to the RelaxationDocs of both bulk crystals and of the interface.
     slabs
-        Those of slabs, where its training set has any.
+        Those of slabs by the names that the ladder uses, where it has any.
     """
 
     metal: OutputReference
     binary: OutputReference
     relaxed: OutputReference
-    slabs: tuple[OutputReference, ...] = ()
+    slabs: Mapping[str, OutputReference] = field(default_factory=dict)
+
+    @property
+    def of_ladder(self) -> dict[str, OutputReference]:
+        """All cells by the names that the ladder uses."""
+        return {"metal": self.metal, "binary": self.binary, "interface": self.relaxed, **self.slabs}
 
 
 @dataclass
@@ -129,16 +134,7 @@ class PooledLearningMaker(Maker):
         jobs, starts = [], []
         for name, cells in systems.items():
             sampling = wire(
-                sample_training_set(
-                    cells.metal,
-                    cells.binary,
-                    cells.relaxed,
-                    plan.training_set,
-                    plan.level,
-                    plan.reference,
-                    plan.seed,
-                    cells.slabs,
-                ),
+                sample_training_set(cells.of_ladder, plan.training_set, plan.level, plan.reference, plan.seed),
                 f"sample {name}",
                 "dft",
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,7 @@ from interfaceflow.reference.workers import WorkerFailure, map_in_workers
 from interfaceflow.schemas.base import Provenance
 from interfaceflow.schemas.datasets import DatasetDoc, PlannedRun, QuarantinedLabel, TrajectoryDoc
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
-from interfaceflow.schemas.settings import ReferenceSettings, TrainingSetSettings, TrajectoryCell
+from interfaceflow.schemas.settings import ReferenceSettings, TrainingSetSettings
 from interfaceflow.schemas.structures import RelaxationDoc
 
 Outcome = list[LabelledConfiguration] | WorkerFailure
@@ -54,7 +54,7 @@ class Ladder:
         The trajectories.
     """
 
-    relaxed: dict[TrajectoryCell, Atoms]
+    relaxed: dict[str, Atoms]
     plans: list[TrajectoryPlan]
 
     @property
@@ -65,21 +65,18 @@ class Ladder:
 
 @job
 def sample_training_set(
-    metal: RelaxationDoc,
-    binary: RelaxationDoc,
-    interface: RelaxationDoc,
+    relaxed: dict[str, RelaxationDoc],
     settings: TrainingSetSettings,
     level: LevelOfTheory,
     reference: ReferenceSettings,
     seed: int,
-    slabs: Sequence[RelaxationDoc] = (),
 ) -> DatasetDoc:
     """Sample a training set by short reference MD over a ladder of temperatures and strains.
 
     Parameters
     ----------
-    metal, binary, interface
-        Relaxed cells; they are labelled and trained on, too.
+    relaxed
+        Relaxed cells by the names that the ladder uses; they are labelled and trained on, too.
     settings
         The ladder.
     level
@@ -88,8 +85,6 @@ def sample_training_set(
         Number of workers.
     seed
         The flow's seed.
-    slabs
-        Relaxed slabs, at most one of each crystal, where the ladder has any; treated as the other cells are.
 
     Returns
     -------
@@ -104,7 +99,7 @@ def sample_training_set(
         If nothing is left to test on.
     """
     workspace = Workspace()
-    ladder = plan_ladder([metal, binary, interface, *slabs], settings, seed)
+    ladder = plan_ladder(relaxed, settings, seed)
     trusted, quarantined = label_configurations(ladder.requests, level, reference.n_workers, progress_reporter())
     tasks = [sampling_task(plan, settings, level) for plan in ladder.plans]
     for task, outcome in zip(tasks, _run_trajectories(tasks, workspace.folder, reference), strict=True):
@@ -115,19 +110,19 @@ def sample_training_set(
     return build_dataset(workspace, (trusted, quarantined), runs, settings, level, seed)
 
 
-def plan_ladder(relaxed: Iterable[RelaxationDoc], settings: TrainingSetSettings, seed: int) -> Ladder:
+def plan_ladder(relaxed: Mapping[str, RelaxationDoc], settings: TrainingSetSettings, seed: int) -> Ladder:
     """Lay out what is to be computed, from the relaxed cells.
 
     Parameters
     ----------
     relaxed
-        Bulk crystals, the interface and slabs, told apart by kind and name.
+        Relaxed cells by the names that the ladder uses.
     settings
         The families of trajectories.
     seed
         The flow's seed.
     """
-    cells = {_cell_name(document): load_structure(document.structure) for document in relaxed}
+    cells = {name: load_structure(document.structure) for name, document in relaxed.items()}
     return Ladder(cells, plan_trajectories(cells, settings, seed))
 
 
@@ -346,18 +341,6 @@ def _thin_out(
         correlation_time_fs=time_fs,
         correlation_is_known=is_known,
     )
-
-
-def _cell_name(relaxed: RelaxationDoc) -> TrajectoryCell:
-    """Return what the ladder calls a relaxed cell."""
-    names: dict[tuple[str, str], TrajectoryCell] = {
-        ("bulk", "metal"): "metal",
-        ("bulk", "binary"): "binary",
-        ("slab", "metal"): "metal_slab",
-        ("slab", "binary"): "binary_slab",
-        ("interface", "interface"): "interface",
-    }
-    return names[relaxed.kind, relaxed.name]
 
 
 def _first_reasons(quarantined: Sequence[QuarantinedLabel], n: int = 3) -> str:

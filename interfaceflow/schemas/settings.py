@@ -106,13 +106,12 @@ class VacancySettings(Settings):
 
 
 Sampling = Literal["interval", "decorrelated"]
-TrajectoryCell = Literal["interface", "metal", "binary", "metal_slab", "binary_slab"]
 
 
 class ReferenceTrajectorySettings(Settings):
     """One family of short reference MD runs: a cell, over temperatures and strains."""
 
-    cell: TrajectoryCell = Field(
+    cell: Literal["interface", "metal", "binary", "metal_slab", "binary_slab"] = Field(
         description="Which cell is run; a slab is the thinnest of those for the surface energy"
     )
     n_atoms: int = Field(
@@ -144,6 +143,11 @@ class ReferenceTrajectorySettings(Settings):
         description="'decorrelated' keeps, of those, only configurations at least twice the measured autocorrelation "
         "time of the energy apart",
     )
+
+    @property
+    def is_slab(self) -> bool:
+        """Whether the cell is a slab, with a vacuum along its normal."""
+        return self.cell.endswith("_slab")
 
     @property
     def n_runs(self) -> int:
@@ -198,7 +202,7 @@ class TrainingSetSettings(Settings):
     @property
     def has_slabs(self) -> bool:
         """Whether a slab is run."""
-        return any(family.cell in ("metal_slab", "binary_slab") for family in self.trajectories)
+        return any(family.is_slab for family in self.trajectories)
 
     @model_validator(mode="after")
     def _held_out_exists(self) -> Self:
