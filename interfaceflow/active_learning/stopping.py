@@ -5,6 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from interfaceflow.schemas.learning import LearningStatus
+from interfaceflow.schemas.settings import StopRule
+
+
+def is_finished(*, broke: bool, n_candidates: int, rule: StopRule) -> bool:
+    """Tell whether an MD run leaves nothing to learn from.
+
+    Parameters
+    ----------
+    broke
+        Whether it was stopped before its time.
+    n_candidates
+        Number of its frames above the select threshold.
+    rule
+        ``"no_break"``: it lasted its time. ``"no_candidate"``: and it met no such frame.
+    """
+    return not broke and (rule == "no_break" or n_candidates == 0)
 
 
 def decide_status(
@@ -18,7 +34,7 @@ def decide_status(
     Parameters
     ----------
     broke
-        For every MD run of the round, whether it was stopped before its time.
+        For every MD run of the round, whether it was stopped before its time, or is not finished by a stricter rule.
     round_index
         Number of the round, from 0.
     max_rounds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
@@ -46,15 +46,20 @@ class KnownConfigurations:
 
     def add(self, configuration: LabelledConfiguration) -> bool:
         """Add a configuration unless it is known, and tell whether it was new."""
-        new = _Fingerprint.of(configuration)
-        group = (configuration.atoms.get_chemical_formula(), configuration.charge_e)
-        known = self._by_atoms.setdefault(group, [])  # by ascending energy
-        first = bisect_left(known, new.energy_eV_atom - SAME_ENERGY_EV_ATOM, key=_energy)
-        last = bisect_right(known, new.energy_eV_atom + SAME_ENERGY_EV_ATOM, key=_energy)
-        if any(new.is_same_as(old) for old in known[first:last]):
+        new, alike = _Fingerprint.of(configuration), self._with_same_atoms(configuration)
+        if new.is_among(alike):
             return False
-        insort(known, new, key=_energy)
+        insort(alike, new, key=_energy)
         return True
+
+    def contains(self, configuration: LabelledConfiguration) -> bool:
+        """Tell whether a configuration is known."""
+        return _Fingerprint.of(configuration).is_among(self._with_same_atoms(configuration))
+
+    def _with_same_atoms(self, configuration: LabelledConfiguration) -> list[_Fingerprint]:
+        """Return what is known of the same atoms and charge, by ascending energy."""
+        group = (configuration.atoms.get_chemical_formula(), configuration.charge_e)
+        return self._by_atoms.setdefault(group, [])
 
 
 def deduplicate(configurations: Iterable[LabelledConfiguration]) -> list[LabelledConfiguration]:
@@ -85,6 +90,12 @@ class _Fingerprint:
     def distances_A(self) -> NDArray[np.float64]:
         distances = np.concatenate(list(distances_by_pair(self.atoms).values()))
         return distances.clip(max=LONGEST_PAIR_A)
+
+    def is_among(self, known: Sequence[_Fingerprint]) -> bool:
+        """Tell whether one of those, which are by ascending energy, is the same."""
+        first = bisect_left(known, self.energy_eV_atom - SAME_ENERGY_EV_ATOM, key=_energy)
+        last = bisect_right(known, self.energy_eV_atom + SAME_ENERGY_EV_ATOM, key=_energy)
+        return any(self.is_same_as(other) for other in known[first:last])
 
     def is_same_as(self, other: _Fingerprint) -> bool:
         if abs(self.force_eV_A - other.force_eV_A) > SAME_FORCE_EV_A:

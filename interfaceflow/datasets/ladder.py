@@ -13,6 +13,7 @@ from ase import Atoms
 from interfaceflow.core.errors import UserInputError, suggest_name
 from interfaceflow.core.labels import REGION
 from interfaceflow.datasets.splits import choose_trajectories
+from interfaceflow.schemas.datasets import PlannedRun
 from interfaceflow.schemas.settings import ReferenceTrajectorySettings, TrainingSetSettings, VacancySettings
 
 
@@ -22,24 +23,19 @@ class TrajectoryPlan:
 
     Attributes
     ----------
-    name
-        Unique in the ladder, as ``"metal-300K-strain+0.020"``.
+    run
+        Its name, unique in the ladder, as ``"0-metal-300K-strain+0.0200"``, its temperature, and what is kept of it.
     atoms
-        Repeated and strained configuration to start from, its vacancies made.
-    temperature_K
-        Temperature, K.
-    held_out
-        Whether its configurations are for testing only.
+        Repeated and strained configuration to start from, its vacancies made; ``info["charge_e"]`` is its net charge
+        where it has one.
     family
         Lengths of heating, equilibration and sampling.
     seed
         Seed of its random numbers.
     """
 
-    name: str
+    run: PlannedRun
     atoms: Atoms
-    temperature_K: float
-    held_out: bool
     family: ReferenceTrajectorySettings
     seed: int
 
@@ -73,14 +69,24 @@ def plan_trajectories(cells: Mapping[str, Atoms], settings: TrainingSetSettings,
             atoms = _prepare(cell, family, strain)
             if family.vacancies is not None:
                 atoms = remove_at_random(atoms, family.vacancies, derive_seed(seed, f"vacancies of {name}"))
-            plans.append(TrajectoryPlan(name, atoms, temperature, is_held_out, family, derive_seed(seed, name)))
+            run = PlannedRun(
+                name=name,
+                temperature_K=temperature,
+                held_out=is_held_out,
+                label_interval_fs=family.sample_every * settings.timestep_fs,
+                sampling=family.sampling,
+            )
+            plans.append(TrajectoryPlan(run, atoms, family, derive_seed(seed, name)))
     return _hold_out_share(plans, settings.held_out_fraction, seed)
 
 
 def _hold_out_share(plans: Sequence[TrajectoryPlan], fraction: float, seed: int) -> list[TrajectoryPlan]:
-    trained_on = [plan.name for plan in plans if not plan.held_out]
+    trained_on = [plan.run.name for plan in plans if not plan.run.held_out]
     chosen = choose_trajectories(trained_on, fraction, derive_seed(seed, "held-out share"))
-    return [replace(plan, held_out=True) if plan.name in chosen else plan for plan in plans]
+    return [
+        replace(plan, run=plan.run.model_copy(update={"held_out": True})) if plan.run.name in chosen else plan
+        for plan in plans
+    ]
 
 
 def _find_cell(cells: Mapping[str, Atoms], name: str) -> Atoms:
@@ -99,7 +105,7 @@ def remove_at_random(atoms: Atoms, vacancies: VacancySettings, seed: int) -> Ato
     atoms
         The cell; where its atoms carry region labels, only those of the interface region are removed.
     vacancies
-        Element and share.
+        Element, share, and charge left, which goes into ``info["charge_e"]``.
     seed
         Seed of the choice.
 
@@ -128,6 +134,8 @@ def remove_at_random(atoms: Atoms, vacancies: VacancySettings, seed: int) -> Ato
         )
     removed = np.random.default_rng(seed).choice(candidates, size=n_vacancies, replace=False)
     kept: Atoms = atoms[np.setdiff1d(np.arange(len(atoms)), removed)]
+    if vacancies.charge_e:
+        kept.info["charge_e"] = float(atoms.info.get("charge_e", 0.0)) + n_vacancies * vacancies.charge_e
     return kept
 
 
@@ -201,6 +209,6 @@ def _deform(atoms: Atoms, deformation: np.ndarray[tuple[int, int], np.dtype[np.f
 def _prepare(atoms: Atoms, family: ReferenceTrajectorySettings, strain: float) -> Atoms:
     if family.cell == "interface":
         return strain_along_normal(atoms, strain)
-    if family.cell in ("metal_slab", "binary_slab"):
+    if family.is_slab:
         return strain_in_plane(atoms.repeat(near_cubic_repeats(atoms, family.n_atoms, axes=(0, 1))), strain)
     return strain_isotropically(atoms.repeat(near_cubic_repeats(atoms, family.n_atoms)), strain)

@@ -59,7 +59,8 @@ class InterfaceEnergeticsMaker(Maker):
         """Make the flow.
 
         Its output holds the references ``metal``, ``binary`` (relaxed bulk), ``interface`` (as built), ``relaxed``
-        (the relaxed interface), ``slabs`` (the thinnest relaxed slab of each surface) and ``energetics``.
+        (the relaxed interface), ``slabs`` (the thinnest relaxed slab of each surface,
+        as ``metal_slab`` and ``binary_slab``) and ``energetics``.
 
         Parameters
         ----------

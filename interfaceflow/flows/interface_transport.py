@@ -53,7 +53,7 @@ class InterfaceTransportMaker(Maker):
             {phase: built[phase] for phase in cifs},
             built["relaxed"],
             settings.learning.metal_cell_atoms,
-            slabs=built["slabs"] if settings.training_set.has_slabs else {},
+            slabs=built["slabs"] if settings.training_set.has_slabs else None,
         )
         transport = TransportMaker(settings=settings).make(
             built["metal"], built["interface"], built["relaxed"], learning.output.potential

@@ -73,7 +73,7 @@ class PotentialLearningMaker(Maker):
         bulk_cell_atoms
             Learning cells of a bulk crystal have about this many atoms.
         slabs
-            Those of slabs, by their name in the ladder, where the training set has any.
+            Those of slabs by the names that the ladder uses, where it has any.
         """
         plan = self.plan
         category = category_of(plan.potential)

@@ -33,7 +33,8 @@ from interfaceflow.reference.labelling import LabelRequest, label_configurations
 from interfaceflow.reference.labels import reason_to_quarantine
 from interfaceflow.reference.levels_of_theory import packages_of
 from interfaceflow.reference.workers import WorkerFailure, map_in_workers
-from interfaceflow.schemas.datasets import DatasetDoc, QuarantinedLabel, TrajectoryDoc
+from interfaceflow.schemas.base import Provenance
+from interfaceflow.schemas.datasets import DatasetDoc, PlannedRun, QuarantinedLabel, TrajectoryDoc
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 from interfaceflow.schemas.settings import ReferenceSettings, TrainingSetSettings
 from interfaceflow.schemas.structures import RelaxationDoc
@@ -62,25 +63,6 @@ class Ladder:
         return [LabelRequest(atoms, f"relaxed {name}", f"relaxed-{name}") for name, atoms in self.relaxed.items()]
 
 
-@dataclass(frozen=True)
-class SampledLabels:
-    """Labels that were sampled, sorted.
-
-    Attributes
-    ----------
-    trusted
-        Those to make a dataset of.
-    quarantined
-        Those that were refused, each with its reason.
-    trajectories
-        What was kept of each run.
-    """
-
-    trusted: list[LabelledConfiguration]
-    quarantined: list[QuarantinedLabel]
-    trajectories: list[TrajectoryDoc]
-
-
 @job
 def sample_training_set(
     relaxed: dict[str, RelaxationDoc],
@@ -88,7 +70,6 @@ def sample_training_set(
     level: LevelOfTheory,
     reference: ReferenceSettings,
     seed: int,
-    slabs: Sequence[RelaxationDoc] = (),
 ) -> DatasetDoc:
     """Sample a training set by short reference MD over a ladder of temperatures and strains.
 
@@ -119,11 +100,14 @@ def sample_training_set(
     """
     workspace = Workspace()
     ladder = plan_ladder(relaxed, settings, seed)
-    starts = label_configurations(ladder.requests, level, reference.n_workers, progress_reporter())
+    trusted, quarantined = label_configurations(ladder.requests, level, reference.n_workers, progress_reporter())
     tasks = [sampling_task(plan, settings, level) for plan in ladder.plans]
-    outcomes = _run_trajectories(tasks, workspace.folder, reference)
-    labels = sort_labels(ladder.plans, settings, starts, outcomes)
-    return build_dataset(workspace, labels, settings, level, seed)
+    for task, outcome in zip(tasks, _run_trajectories(tasks, workspace.folder, reference), strict=True):
+        good, bad = _sort_out(task.name, outcome)
+        trusted += good
+        quarantined += bad
+    runs = [plan.run for plan in ladder.plans]
+    return build_dataset(workspace, (trusted, quarantined), runs, settings, level, seed)
 
 
 def plan_ladder(relaxed: Mapping[str, RelaxationDoc], settings: TrainingSetSettings, seed: int) -> Ladder:
@@ -132,7 +116,7 @@ def plan_ladder(relaxed: Mapping[str, RelaxationDoc], settings: TrainingSetSetti
     Parameters
     ----------
     relaxed
-        Bulk crystals, the interface and slabs by the name that the ladder knows them by.
+        Relaxed cells by the names that the ladder uses.
     settings
         The families of trajectories.
     seed
@@ -147,52 +131,43 @@ def sampling_task(plan: TrajectoryPlan, settings: TrainingSetSettings, level: Le
     family = plan.family
     return SamplingTask(
         atoms=plan.atoms,
-        temperature_K=plan.temperature_K,
+        temperature_K=plan.run.temperature_K,
         timestep_fs=settings.timestep_fs,
         n_steps=family.n_steps,
         sample_every=family.sample_every,
         seed=plan.seed,
         level=level,
-        name=plan.name,
+        name=plan.run.name,
         ramp_steps=family.ramp_steps,
         ramp_from_K=family.ramp_from_K,
         equilibration_steps=family.equilibration_steps,
     )
 
 
-def sort_labels(
-    plans: Sequence[TrajectoryPlan],
+def build_dataset(
+    workspace: Workspace,
+    labels: tuple[Sequence[LabelledConfiguration], Sequence[QuarantinedLabel]],
+    runs: Sequence[PlannedRun],
     settings: TrainingSetSettings,
-    starts: tuple[list[LabelledConfiguration], list[QuarantinedLabel]],
-    outcomes: Sequence[Outcome],
-) -> SampledLabels:
-    """Part the labels one can trust from those one cannot, and thin out the runs for which that was asked.
+    level: LevelOfTheory,
+    seed: int,
+) -> DatasetDoc:
+    """Make a dataset of sampled labels: thin out the runs for which that was asked, split by run, write, describe.
 
     Parameters
     ----------
-    plans
-        The trajectories.
+    workspace
+        Of the job; the files go there.
+    labels
+        Labels that are trusted, those of a run in order of time, and those that are not.
+    runs
+        The runs they come from; labels of no run, those of the relaxed cells, are trained on.
     settings
         The ladder's settings.
-    starts
-        Trusted and refused labels of the relaxed cells.
-    outcomes
-        Frames of each trajectory in order of time, or why there are none, in the order of the plans.
-    """
-    labels = SampledLabels(list(starts[0]), list(starts[1]), [])
-    for plan, outcome in zip(plans, outcomes, strict=True):
-        good, bad = _sort_out(plan.name, outcome)
-        kept, trajectory = _thin_out(plan, good, settings.timestep_fs)
-        labels.trusted.extend(kept)
-        labels.quarantined.extend(bad)
-        labels.trajectories.append(trajectory)
-    return labels
-
-
-def build_dataset(
-    workspace: Workspace, labels: SampledLabels, settings: TrainingSetSettings, level: LevelOfTheory, seed: int
-) -> DatasetDoc:
-    """Split sampled labels by trajectory, write them, and describe them.
+    level
+        Level of theory of the labels.
+    seed
+        The flow's seed.
 
     Raises
     ------
@@ -201,21 +176,25 @@ def build_dataset(
     CalculationError
         If nothing is left to test on.
     """
-    held_out = frozenset(trajectory.name for trajectory in labels.trajectories if trajectory.held_out)
-    dataset = make_dataset(labels.trusted, held_out, electron_energy_eV=settings.electron_energy_eV)
+    trusted, quarantined = labels
+    kept, trajectories = _thin_out_runs(trusted, runs)
+    held_out = frozenset(run.name for run in runs if run.held_out)
+    dataset = make_dataset(kept, held_out, electron_energy_eV=settings.electron_energy_eV)
     if not dataset.held_out:
-        reasons = _first_reasons(labels.quarantined)
-        raise CalculationError(f"no held-out configuration has a label one can trust: {reasons}")
-    return describe_dataset(workspace, dataset, level, seed).model_copy(
+        raise CalculationError(f"no held-out configuration has a label one can trust: {_first_reasons(quarantined)}")
+    provenance = workspace.provenance(*packages_of(level), seed=seed)
+    return describe_dataset(workspace, dataset, level.name, provenance).model_copy(
         update={
-            "quarantined": tuple(labels.quarantined),
-            "trajectories": tuple(labels.trajectories),
+            "quarantined": tuple(quarantined),
+            "trajectories": tuple(trajectories),
             "electron_energy_eV": settings.electron_energy_eV,
         }
     )
 
 
-def describe_dataset(workspace: Workspace, dataset: Dataset, level: LevelOfTheory, seed: int | None) -> DatasetDoc:
+def describe_dataset(
+    workspace: Workspace, dataset: Dataset, level_of_theory: str, provenance: Provenance
+) -> DatasetDoc:
     """Write a dataset into a job's folder and describe it."""
     training, held_out = write_dataset(dataset, workspace.folder)
     return DatasetDoc(
@@ -226,9 +205,9 @@ def describe_dataset(workspace: Workspace, dataset: Dataset, level: LevelOfTheor
         species=dataset.species,
         min_distances_A=minimum_distances(dataset.training),
         n_duplicates=dataset.n_duplicates,
-        level_of_theory=level.name,
-        physics_hash=level.physics_hash,
-        provenance=workspace.provenance(*packages_of(level), seed=seed),
+        level_of_theory=level_of_theory,
+        physics_hash=dataset.physics_hash,
+        provenance=provenance,
     )
 
 
@@ -328,20 +307,35 @@ def _sort_out(name: str, outcome: Outcome) -> tuple[list[LabelledConfiguration],
     return trusted, refused
 
 
+def _thin_out_runs(
+    labels: Sequence[LabelledConfiguration], runs: Sequence[PlannedRun]
+) -> tuple[list[LabelledConfiguration], list[TrajectoryDoc]]:
+    """Keep the labels of each run that are asked for, and all that are of no run."""
+    by_run: dict[str, list[LabelledConfiguration]] = {run.name: [] for run in runs}
+    kept = [label for label in labels if label.trajectory not in by_run]
+    for label in labels:
+        if label.trajectory in by_run:
+            by_run[label.trajectory].append(label)
+    trajectories = []
+    for run in runs:
+        chosen, trajectory = _thin_out(run, by_run[run.name])
+        kept += chosen
+        trajectories.append(trajectory)
+    return kept, trajectories
+
+
 def _thin_out(
-    plan: TrajectoryPlan, frames: list[LabelledConfiguration], timestep_fs: float
+    run: PlannedRun, frames: list[LabelledConfiguration]
 ) -> tuple[list[LabelledConfiguration], TrajectoryDoc]:
     """Keep the frames of a run that are asked for, and say how many that were."""
     kept, time_fs, is_known = frames, None, False
-    if plan.family.sampling == "decorrelated" and frames:
+    if run.sampling == "decorrelated" and frames:
         indices, correlation = choose_decorrelated(np.array([frame.free_energy_eV for frame in frames]))
         kept = [frames[index] for index in indices]
-        time_fs = correlation.time * plan.family.sample_every * timestep_fs
+        time_fs = correlation.time * run.label_interval_fs
         is_known = correlation.is_known
     return kept, TrajectoryDoc(
-        name=plan.name,
-        temperature_K=plan.temperature_K,
-        held_out=plan.held_out,
+        **dict(run),
         n_frames=len(frames),
         n_kept=len(kept),
         correlation_time_fs=time_fs,

@@ -12,7 +12,7 @@ from jobflow.core.flow import Flow
 from jobflow.core.job import Response, job
 
 from interfaceflow.active_learning.candidates import choose_largest_grades
-from interfaceflow.active_learning.stopping import decide_status
+from interfaceflow.active_learning.stopping import decide_status, is_finished
 from interfaceflow.core.child_process import run_side_by_side
 from interfaceflow.core.files import FileRef
 from interfaceflow.core.formats.labelled_file import read_labelled, write_labelled
@@ -88,9 +88,10 @@ def explore(
 ) -> Response[LearningRoundDoc | ExplorationDoc]:
     """Run guarded MD in every learning cell; where one breaks, learn from it and explore again.
 
-    The job replaces itself by ``select``, ``label``, ``retrain`` and the next ``explore`` until a round ends without a
-    break or the rounds are used up, so that what comes after it sees the last `LearningRoundDoc`. A potential without
-    an extrapolation grade is run once, to see whether it holds, since there is nothing to select frames by.
+    The job replaces itself by ``select``, ``label``, ``retrain`` and the next ``explore`` until the stop rule is met
+    (a round without a break, say) or the rounds are used up, so that what comes after it sees the last
+    `LearningRoundDoc`. A potential without an extrapolation grade is run once, to see whether it holds, since there is
+    nothing to select frames by.
 
     Parameters
     ----------
@@ -122,11 +123,10 @@ def explore(
         for number, (start, run) in enumerate(zip(starts, runs, strict=True))
     )
     largest_grade = max(run.largest_grade for run in runs)
+    rule = plan.learning.stop_rule
+    unfinished = [not is_finished(broke=run.broke, n_candidates=len(run.candidates), rule=rule) for run in runs]
     status = decide_status(
-        [run.broke for run in runs],
-        round_index=round_index,
-        max_rounds=plan.learning.max_rounds,
-        has_grade=potential.has_grade,
+        unfinished, round_index=round_index, max_rounds=plan.learning.max_rounds, has_grade=potential.has_grade
     )
     if status in ("converged", "no_grade"):
         return Response(

@@ -18,7 +18,13 @@ from interfaceflow.launch.recipes import recipe_structures
 from interfaceflow.potentials.mlp_executable import MLP_VARIABLE, MlpExecutable
 from interfaceflow.schemas.inputs import RecipeInputs
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
-from interfaceflow.schemas.settings import AseSettings, MtpSettings, PotentialSettings, RecipeSettings
+from interfaceflow.schemas.settings import (
+    AseSettings,
+    MtpSettings,
+    PotentialSettings,
+    RecipeSettings,
+    TrainingSetSettings,
+)
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -105,6 +111,7 @@ def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> Foun
             check(lambda: _check_potential(potential, pair))
         if level is not None:
             check(lambda: _check_level(level, pair))
+            check(lambda: _check_charges(level, settings.training_set))
     if problems or level is None or potential is None:
         raise UserInputError("\n".join(problems))
     cifs = {phase: _future_file(crystal.path) for phase, crystal in crystals.items()}
@@ -143,12 +150,16 @@ def _find_crystal(name: str, key: str, recipe: str, beside: Path) -> Crystal:
 def _check_species(settings: RecipeSettings, pair: Sequence[Atoms]) -> None:
     """Refuse elements that are in neither crystal."""
     present = sorted({symbol for crystal in pair for symbol in crystal.get_chemical_symbols()})
+    named = {
+        "structures.production_cell.vacancy_species": settings.structures.production_cell.vacancy_species,
+        "analysis.mobile_species": settings.analysis.mobile_species,
+    }
+    for index, family in enumerate(settings.training_set.trajectories):
+        if family.vacancies is not None:
+            named[f"training_set.trajectories.{index}.vacancies.species"] = family.vacancies.species
     problems = [
         f"{key}: {given!r} is in neither crystal; they hold {', '.join(present)}.{suggest_name(given, present)}"
-        for key, given in (
-            ("structures.production_cell.vacancy_species", settings.structures.production_cell.vacancy_species),
-            ("analysis.mobile_species", settings.analysis.mobile_species),
-        )
+        for key, given in named.items()
         if given not in present
     ]
     if problems:
@@ -162,6 +173,18 @@ def _check_level(level: LevelOfTheory, pair: Sequence[Atoms]) -> None:
 
     for crystal in pair:
         check_request(engine_of(level), crystal, f"reference.level_of_theory: {level.name}")
+
+
+def _check_charges(level: LevelOfTheory, training_set: TrainingSetSettings) -> None:
+    """Refuse charged cells that the level of theory cannot compute."""
+    from interfaceflow.reference.engines import engine_of
+
+    charged = any(family.vacancies is not None and family.vacancies.charge_e for family in training_set.trajectories)
+    if charged and not engine_of(level).charged_cells:
+        raise UserInputError(
+            f"training_set: vacancies.charge_e makes charged cells, and the level of theory {level.name} knows only "
+            "neutral ones; leave charge_e out, or choose a level of theory whose engine can charge a cell"
+        )
 
 
 def _load_level(name: str, beside: Path) -> LevelOfTheory:

@@ -12,9 +12,11 @@ from interfaceflow.report import charts, html
 from interfaceflow.report.numbers import grade_text, significant
 from interfaceflow.report.potential_words import NO_GRADE, describe_potential, last_potential, limit_of
 from interfaceflow.report.sections import load_arrays
+from interfaceflow.report.summary import level_comparison_table
 from interfaceflow.schemas.datasets import DatasetDoc, ForceErrors, ParityDoc, TrajectoryDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
+from interfaceflow.schemas.level_comparison import LevelComparisonDoc
 from interfaceflow.schemas.recipes import DecompositionInterfacesSettings
 from interfaceflow.schemas.structures import RelaxationDoc
 from interfaceflow.store.results import FlowResults
@@ -43,8 +45,10 @@ def learning_section(results: FlowResults) -> str:
         return html.section("learning", title, html.missing("No learning round has finished yet."))
     grade, labels = charts.learning_charts(rounds, results.settings.learning)
     last = rounds[-1]
+    strict = results.settings.learning.stop_rule == "no_candidate"
     outcome = {
-        "converged": f"Converged after {len(rounds)} rounds: every run lasted its time without a break.",
+        "converged": f"Converged after {len(rounds)} rounds: every run lasted its time without a break"
+        f"{', and no frame was above the select threshold' if strict else ''}.",
         "max_rounds": f"Not converged: the loop gave up after {len(rounds)} rounds.",
         "learning": f"{len(rounds)} rounds so far.",
         "no_grade": f"{NO_GRADE} Guarded MD ran once: {_broken(last)}.",
@@ -88,14 +92,24 @@ def _broken(doc: LearningRoundDoc) -> str:
 
 def accuracy_section(results: FlowResults) -> str:
     """Show the potential against the reference on held-out configurations."""
-    title = "Accuracy of the potential"
     parity = results.last_of(ParityDoc)
     potential = last_potential(results)
     parts = [] if potential is None else [html.paragraph(describe_potential(potential))]
     if parity is None:
-        return html.section("accuracy", title, *parts, html.missing("No comparison on held-out data is there yet."))
+        parts.append(html.missing("No comparison on held-out data is there yet."))
+    else:
+        parts.append(_parity(parity, chosen_by_them=potential is not None and potential.early_stop))
+    parts.append(_sampling(results.all_of(DatasetDoc)))
+    comparison = results.last_of(LevelComparisonDoc)
+    if comparison is not None:
+        table = level_comparison_table(comparison)
+        parts.append(f"<h3>{escape(table.title)}</h3>{html.summary(table, numeric=range(1, len(table.columns)))}")
+    return html.section("accuracy", "Accuracy of the potential", *parts)
+
+
+def _parity(parity: ParityDoc, *, chosen_by_them: bool) -> str:
+    """Show held-out configurations one by one, and errors by temperature, system and region."""
     energy, force = charts.parity_charts(load_arrays(parity.arrays.path()), parity.errors)
-    chosen_by_them = potential is not None and potential.early_stop
     seen = "whose errors ended the fit and are therefore too small" if chosen_by_them else "which the fit never saw"
     pair = html.beside(
         html.figure(energy, f"Energies of held-out configurations, from trajectories {seen}."),
@@ -121,10 +135,8 @@ def accuracy_section(results: FlowResults) -> str:
         "set", "configurations", "E RMSE / meV/atom", "E MAE", "F RMSE / eV/Å", "F MAE", "stress RMSE / GPa",
         "F RMSE by element",
     )  # fmt: skip
-    parts += [pair, html.table(columns, rows, numeric=range(1, 7))]
-    if parity.force_errors_by_region:
-        parts.append(_errors_by_region(parity.force_errors_by_region))
-    return html.section("accuracy", title, *parts, _sampling(results.all_of(DatasetDoc)))
+    by_region = _errors_by_region(parity.force_errors_by_region) if parity.force_errors_by_region else ""
+    return pair + html.table(columns, rows, numeric=range(1, 7)) + by_region
 
 
 def _errors_by_region(by_region: Mapping[str, ForceErrors]) -> str:

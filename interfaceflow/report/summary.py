@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from interfaceflow.report.numbers import diffusivity, fixed, significant, with_error
 from interfaceflow.schemas.energetics import EnergeticsDoc, SurfaceEnergyDoc
+from interfaceflow.schemas.level_comparison import LevelComparisonDoc
 from interfaceflow.schemas.transport import ArrheniusDoc, TransportDoc
 from interfaceflow.store.results import FlowResults
 
@@ -34,8 +35,42 @@ class SummaryTable:
 
 def summary_tables(results: FlowResults) -> tuple[SummaryTable, ...]:
     """Return the tables of energies, diffusivities and activation energies that the flow has so far."""
-    tables = (energetics_table(results), transport_table(results), arrhenius_table(results))
+    comparison = results.last_of(LevelComparisonDoc)
+    tables = (
+        energetics_table(results),
+        transport_table(results),
+        arrhenius_table(results),
+        None if comparison is None else level_comparison_table(comparison),
+    )
     return tuple(table for table in tables if table is not None)
+
+
+def level_comparison_table(doc: LevelComparisonDoc) -> SummaryTable:
+    """Return how far levels of theory are apart on the same configurations."""
+    rows = tuple(
+        (
+            f"{one.second} against {one.first}",
+            significant(one.energy_rms_meV_atom),
+            significant(one.energy_largest_meV_atom),
+            significant(one.force_rmse_eV_A),
+            f"{one.force_rmse_eV_A / one.rms_force_eV_A:.0%}" if one.rms_force_eV_A else "",
+            fixed(one.force_slope, 3),
+            "" if one.stress_rmse_GPa is None else significant(one.stress_rmse_GPa),
+            "" if one.pressure_difference_GPa is None else fixed(one.pressure_difference_GPa, 3),
+        )
+        for one in doc.differences
+    )
+    columns = (
+        "levels of theory", "ΔE / meV/atom", "largest", "ΔF / eV/Å", "of RMS force", "slope", "Δstress / GPa",
+        "Δpressure / GPa",
+    )  # fmt: skip
+    left_out = f", {doc.n_left_out} without a trusted label at every level left out" if doc.n_left_out else ""
+    notes = (
+        f"Root mean square differences over {doc.n_configurations} configurations{left_out}. Energies: after one for "
+        "each element was fitted and taken out. Slope: of forces through zero, below 1 for the softer level. "
+        "Pressure: mean difference, second level minus first.",
+    )
+    return SummaryTable("Levels of theory on the same configurations", columns, rows, notes)
 
 
 def energetics_table(results: FlowResults) -> SummaryTable | None:

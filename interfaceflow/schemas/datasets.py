@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from interfaceflow.core.files import FileRef
 from interfaceflow.schemas.base import Doc, quantity
-from interfaceflow.schemas.settings import ZBLSettings
+from interfaceflow.schemas.settings import Sampling, ZBLSettings
 
 
 class QuarantinedLabel(BaseModel):
@@ -20,14 +20,21 @@ class QuarantinedLabel(BaseModel):
     reason: str = Field(description="Why its label was refused")
 
 
-class TrajectoryDoc(BaseModel):
-    """A run of the ladder, and what was kept of it."""
+class PlannedRun(BaseModel):
+    """A run of the ladder: what one must know of it to make a training set of its labels."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="Name of the run")
+    name: str = Field(description="Name of the run, and so of the trajectory")
     temperature_K: float = quantity("K", "Temperature", gt=0)
     held_out: bool = Field(description="Whether its configurations are for testing only")
+    label_interval_fs: float = quantity("fs", "Time between labelled configurations", gt=0)
+    sampling: Sampling = Field(default="interval", description="Which of them are kept")
+
+
+class TrajectoryDoc(PlannedRun):
+    """A run of the ladder, and what was kept of it."""
+
     n_frames: int = Field(ge=0, description="Configurations with a label one can trust")
     n_kept: int = Field(ge=0, description="How many of them were kept, before duplicates were left out")
     correlation_time_fs: float | None = Field(
@@ -36,6 +43,19 @@ class TrajectoryDoc(BaseModel):
     correlation_is_known: bool = Field(
         default=False, description="Whether the run is at least 20 such times long; else the time is only a guess"
     )
+
+
+class PooledSystemDoc(BaseModel):
+    """A system of a pooled training set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Name of the system")
+    n_training: int = Field(ge=0, description="Its training configurations in the pooled set")
+    n_held_out: int = Field(ge=0, description="Its held-out configurations in the pooled set")
+    n_training_given: int = Field(ge=1, description="Training configurations it had of its own")
+    training_sha256: str = Field(description="SHA-256 of the training file it came from")
+    held_out_sha256: str = Field(description="SHA-256 of the held-out file it came from")
 
 
 class DatasetDoc(Doc):
@@ -49,6 +69,9 @@ class DatasetDoc(Doc):
     min_distances_A: dict[str, float] = Field(description="Smallest distance by pair, as 'Cl-Li' [Å]")
     quarantined: tuple[QuarantinedLabel, ...] = Field(default=(), description="Labels that were refused")
     trajectories: tuple[TrajectoryDoc, ...] = Field(default=(), description="The runs it was sampled from")
+    systems: tuple[PooledSystemDoc, ...] = Field(
+        default=(), description="The systems it was pooled from; none where there is one system"
+    )
     n_duplicates: int = Field(default=0, ge=0, description="Configurations left out because another one was the same")
     electron_energy_eV: float | None = Field(
         default=None, description="Energy of an electron by which charged cells were aligned with neutral ones [eV]"

@@ -147,6 +147,12 @@ class VacancySettings(Settings):
         gt=0,
         le=0.2,
     )
+    charge_e: float = quantity(
+        "e", "Net charge that each of them leaves in the cell: -1 where Li+ is removed", default=0.0, ge=-6, le=6
+    )
+
+
+Sampling = Literal["interval", "decorrelated"]
 
 
 class ReferenceTrajectorySettings(Settings):
@@ -159,7 +165,7 @@ class ReferenceTrajectorySettings(Settings):
     vacancies: VacancySettings | None = Field(
         default=None, description="Atoms to leave out, other ones in each run; none if not given"
     )
-    temperatures_K: tuple[Temperature, ...] = Field(min_length=1, description="Temperatures of the training runs [K]")
+    temperatures_K: tuple[Temperature, ...] = Field(default=(), description="Temperatures of the training runs [K]")
     held_out_temperatures_K: tuple[Temperature, ...] = Field(
         default=(), description="Temperatures of runs that are only for testing [K]"
     )
@@ -177,16 +183,27 @@ class ReferenceTrajectorySettings(Settings):
         default=60, ge=1, le=1_000_000, description="MD steps of each run from which configurations are kept"
     )
     sample_every: int = Field(default=6, ge=1, description="A configuration is kept every so many steps")
-    sampling: Literal["interval", "decorrelated"] = Field(
+    sampling: Sampling = Field(
         default="interval",
         description="'decorrelated' keeps, of those, only configurations at least twice the measured autocorrelation "
         "time of the energy apart",
     )
 
     @property
+    def is_slab(self) -> bool:
+        """Whether the cell is a slab, with a vacuum along its normal."""
+        return self.cell.endswith("_slab")
+
+    @property
     def n_runs(self) -> int:
         """Number of runs for training: temperatures times strains."""
         return len(self.temperatures_K) * len(self.strains)
+
+    @model_validator(mode="after")
+    def _something_is_run(self) -> Self:
+        if not self.temperatures_K and not self.held_out_temperatures_K:
+            raise ValueError("give temperatures_K, held_out_temperatures_K or both; with neither, nothing is run")
+        return self
 
     @model_validator(mode="after")
     def _something_is_kept(self) -> Self:
@@ -238,7 +255,7 @@ class TrainingSetSettings(Settings):
     @property
     def has_slabs(self) -> bool:
         """Whether a slab is run."""
-        return any(family.cell in ("metal_slab", "binary_slab") for family in self.trajectories)
+        return any(family.is_slab for family in self.trajectories)
 
     @model_validator(mode="after")
     def _held_out_exists(self) -> Self:
@@ -250,8 +267,21 @@ class TrainingSetSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _charged_cells_are_aligned(self) -> Self:
+        charged = any(family.vacancies is not None and family.vacancies.charge_e for family in self.trajectories)
+        if charged and self.electron_energy_eV is None:
+            raise ValueError(
+                "vacancies.charge_e makes charged cells, which share a training set with the neutral ones only with "
+                "their energies aligned; give electron_energy_eV, the energy of one electron in its reservoir, or "
+                "charge_e: 0"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _something_is_trained_on(self) -> Self:
         n_runs = sum(family.n_runs for family in self.trajectories)
+        if not n_runs:
+            raise ValueError("all runs are at held_out_temperatures_K; give temperatures_K to train on")
         if self.held_out_fraction and max(1, round(self.held_out_fraction * n_runs)) >= n_runs:
             raise ValueError(
                 f"held_out_fraction ({self.held_out_fraction:g}) of {n_runs} runs leaves none to train on; whole runs "
@@ -375,6 +405,9 @@ class MetalBinaryLearningCellSettings(LearningCellSettings):
     cell: Literal["interface", "interface_with_vacancies", "metal"] = Field(description="Which cell is run")
 
 
+StopRule = Literal["no_break", "no_candidate"]
+
+
 class LearningSettings(Settings):
     """Active learning on the fly."""
 
@@ -384,6 +417,11 @@ class LearningSettings(Settings):
     duration_ps: float = quantity("ps", "Time each run has to last without a break", default=20.0, gt=0)
     timestep_fs: float = quantity("fs", "Time step", default=2.0, gt=0, le=5)
     max_rounds: int = Field(default=8, ge=1, le=1000, description="The loop gives up after this many rounds")
+    stop_rule: StopRule = Field(
+        default="no_break",
+        description="The loop ends when no run of a round breaks; with 'no_candidate', only when no frame is above the "
+        "select threshold either",
+    )
     max_labels_per_round: int = Field(default=16, ge=1, le=10_000, description="Largest number of labels in a round")
 
     @model_validator(mode="after")

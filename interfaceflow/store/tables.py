@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from interfaceflow.core.errors import UserInputError, suggest_name
-from interfaceflow.schemas.datasets import DatasetDoc, MtpModel, PotentialDoc
+from interfaceflow.schemas.datasets import DatasetDoc, FitErrors, MtpModel, ParityDoc, PotentialDoc
 from interfaceflow.schemas.dynamics import MeltingPointDoc, ProductionDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc, SurfaceEnergyDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
+from interfaceflow.schemas.level_comparison import LevelComparisonDoc
 from interfaceflow.schemas.structures import RelaxationDoc
 from interfaceflow.schemas.transport import ArrheniusDoc, TransportDoc
 from interfaceflow.store.results import FlowResults
@@ -190,6 +191,7 @@ def _dataset_rows(results: FlowResults) -> Iterator[Row]:
             "n_training": doc.n_training,
             "n_held_out": doc.n_held_out,
             "n_quarantined": len(doc.quarantined),
+            "n_duplicates": doc.n_duplicates,
             "species": " ".join(doc.species),
             "level_of_theory": doc.level_of_theory,
             "training_file": doc.training.uri,
@@ -197,6 +199,55 @@ def _dataset_rows(results: FlowResults) -> Iterator[Row]:
             "training_sha256": doc.training.sha256,
             "job_uuid": stored.uuid,
         }
+
+
+def _error_rows(results: FlowResults) -> Iterator[Row]:
+    for stored in results.docs:
+        if not isinstance(stored.doc, ParityDoc):
+            continue
+        parity = stored.doc
+        sets = [("all", "held-out", parity.errors)]
+        sets += [("temperature_K", name, errors) for name, errors in parity.errors_by_temperature.items()]
+        sets += [("system", name, errors) for name, errors in parity.errors_by_system.items()]
+        for by, name, errors in sets:
+            yield _error_row(by, name, errors, stored.uuid)
+        for name, forces in parity.force_errors_by_region.items():
+            yield _force_error_row("region", name, forces.rmse_eV_A, forces.mae_eV_A, stored.uuid)
+            for element, rmse in forces.rmse_by_species_eV_A.items():
+                yield _force_error_row("region and element", f"{name} {element}", rmse, None, stored.uuid)
+
+
+def _error_row(by: str, name: str, errors: FitErrors, uuid: str) -> Row:
+    return {
+        "by": by,
+        "name": name,
+        "n_configurations": errors.n_configurations,
+        "energy_rmse_meV_atom": errors.energy_rmse_meV_atom,
+        "force_rmse_eV_A": errors.force_rmse_eV_A,
+        "force_mae_eV_A": errors.force_mae_eV_A,
+        "stress_rmse_GPa": errors.stress_rmse_GPa,
+        "job_uuid": uuid,
+    }
+
+
+def _force_error_row(by: str, name: str, rmse: float, mae: float | None, uuid: str) -> Row:
+    return {
+        "by": by,
+        "name": name,
+        "n_configurations": None,
+        "energy_rmse_meV_atom": None,
+        "force_rmse_eV_A": rmse,
+        "force_mae_eV_A": mae,
+        "stress_rmse_GPa": None,
+        "job_uuid": uuid,
+    }
+
+
+def _level_rows(results: FlowResults) -> Iterator[Row]:
+    for stored in results.docs:
+        if isinstance(stored.doc, LevelComparisonDoc):
+            for difference in stored.doc.differences:
+                yield {field: getattr(difference, field) for field in _LEVEL_FIELDS} | {"job_uuid": stored.uuid}
 
 
 def _production_rows(results: FlowResults) -> Iterator[Row]:
@@ -244,6 +295,19 @@ _PRODUCTION_FIELDS = (
     "energy_drift_meV_atom_ps",
     "n_atoms",
     "atom_steps_per_s",
+)
+_LEVEL_FIELDS = (
+    "first",
+    "second",
+    "n_configurations",
+    "energy_rms_meV_atom",
+    "energy_largest_meV_atom",
+    "force_rmse_eV_A",
+    "force_mae_eV_A",
+    "force_slope",
+    "rms_force_eV_A",
+    "stress_rmse_GPa",
+    "pressure_difference_GPa",
 )
 _MELTING_FIELDS = ("melting_point_K", "lower_K", "upper_K", "n_atoms", "largest_grade")
 _RELAXATION_FIELDS = (
@@ -363,6 +427,7 @@ KINDS: dict[str, Kind] = {
             "n_training",
             "n_held_out",
             "n_quarantined",
+            "n_duplicates",
             "species",
             "level_of_theory",
             "training_file",
@@ -372,6 +437,21 @@ KINDS: dict[str, Kind] = {
         ),
         _dataset_rows,
     ),
+    "errors": Kind(
+        "errors of the potential on held-out configurations, by temperature, system, region and element",
+        (
+            "by",
+            "name",
+            "n_configurations",
+            "energy_rmse_meV_atom",
+            "force_rmse_eV_A",
+            "force_mae_eV_A",
+            "stress_rmse_GPa",
+            "job_uuid",
+        ),
+        _error_rows,
+    ),
+    "levels": Kind("two levels of theory on the same configurations", (*_LEVEL_FIELDS, "job_uuid"), _level_rows),
     "production": Kind(
         "a production run at one temperature", (*_PRODUCTION_FIELDS, "n_segments", "job_uuid"), _production_rows
     ),

@@ -112,6 +112,18 @@ def test_a_changed_config_stops_with_the_difference(root, command, config, recip
         (("max_area_A2: 90", "max_area_A2: 5"), ["structures.interface", "nearest miss", "max_area_A2"]),
         (("mobile_species: Li", "mobile_species: Na"), ["analysis.mobile_species: 'Na'", "they hold Cl, Li"]),
         (("vacancy_species: Li", "vacancy_species: li"), ["vacancy_species: 'li'", "Did you mean 'Li'?"]),
+        (
+            ("{cell: interface, ", "{cell: interface, vacancies: {species: Cla, fraction: 0.1}, "),
+            ["training_set.trajectories.0.vacancies.species: 'Cla' is in neither crystal", "Did you mean 'Cl'?"],
+        ),
+        (
+            (
+                "timestep_fs: 2\n  trajectories:\n    - {cell: interface, ",
+                "timestep_fs: 2\n  electron_energy_eV: 2\n  trajectories:\n    "
+                "- {cell: interface, vacancies: {species: Li, fraction: 0.1, charge_e: -1}, ",
+            ),
+            ["vacancies.charge_e makes charged cells, and the level of theory chgnet knows only neutral ones"],
+        ),
         (("cif: LiCl.cif", "cif: LiOg.cif"), ["reference.level_of_theory: chgnet", "does not know Og"]),
         (("level: 8", "level: 8\n  mlp: nowhere/mlp"), ["potential.mlp", "nowhere/mlp"]),
         (("level: 8", "level: 8\n  mlp: true.sh"), ["potential.mlp", "is no 'mlp' of MLIP-3"]),

@@ -49,6 +49,8 @@ def test_other_species_charges_volumes_and_energies_are_other_configurations():
 
 def test_what_is_known_from_the_start_is_not_new():
     known = KnownConfigurations([configuration(1)])
+    assert known.contains(configuration(1, "another run"))
+    assert not known.contains(configuration(2))
     assert not known.add(configuration(1, "another run"))
     assert known.add(configuration(2))
     assert not known.add(configuration(2))

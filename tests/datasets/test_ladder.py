@@ -45,8 +45,8 @@ def test_temperatures_times_strains_and_held_out_runs_apart(cells):
         seed=7,
     )
     assert len(plans) == 3 * 2 + 1
-    assert {plan.temperature_K for plan in plans if plan.held_out} == {450.0}
-    assert len({plan.name for plan in plans}) == len(plans) == len({plan.seed for plan in plans})
+    assert {plan.run.temperature_K for plan in plans if plan.run.held_out} == {450.0}
+    assert len({plan.run.name for plan in plans}) == len(plans) == len({plan.seed for plan in plans})
     assert (plans[-1].family.n_steps, plans[-1].family.sample_every) == (12, 3)
     np.testing.assert_allclose(plans[-1].atoms.cell.lengths(), [3.44, 3.44, 3 * 3.44 * 1.01])
 
@@ -149,6 +149,19 @@ def test_vacancies_of_an_interface_are_in_its_interface_region(cells):
     assert (kept.arrays["region"] == "interface").sum() == n_interface - 2
 
 
+def test_each_ion_that_is_removed_leaves_its_charge(cells):
+    atoms = cells["binary"].repeat((2, 1, 1))
+    vacancies = VacancySettings(species="Li", fraction=0.2, charge_e=-1.0)
+    assert remove_at_random(atoms, vacancies, seed=1).info == {"charge_e": -2.0}
+    family = {"cell": "binary", "n_atoms": 16, "vacancies": vacancies, "held_out_temperatures_K": [400]}
+    (_, plan) = plan_trajectories(
+        cells,
+        settings({"cell": "metal", "temperatures_K": [300]}, family, electron_energy_eV=2.5),
+        seed=1,
+    )
+    assert plan.atoms.info["charge_e"] == -2.0
+
+
 def test_vacancies_that_cannot_be_made_are_refused(cells):
     with pytest.raises(UserInputError, match=r"'Na' is not in Cl4Li4, which holds Cl, Li"):
         remove_at_random(cells["binary"], VacancySettings(species="Na", fraction=0.1), seed=1)
@@ -159,7 +172,7 @@ def test_vacancies_that_cannot_be_made_are_refused(cells):
 def test_a_share_of_whole_runs_is_held_out(cells):
     family = {"cell": "metal", "n_atoms": 16, "temperatures_K": [300, 600], "strains": [-0.05, 0, 0.05]}
     plans = plan_trajectories(cells, settings(family, held_out_fraction=0.3), seed=7)
-    assert sum(plan.held_out for plan in plans) == 2
+    assert sum(plan.run.held_out for plan in plans) == 2
     assert [plan.seed for plan in plans] == [
         plan.seed for plan in plan_trajectories(cells, settings(family, held_out_fraction=0.5), seed=7)
     ]
@@ -170,7 +183,14 @@ def test_a_share_of_whole_runs_is_held_out(cells):
     [
         ({"ramp_steps": 10, "ramp_from_K": 400}, {}, r"ramp_from_K \(400\) is above the lowest temperature \(300 K\)"),
         ({"held_out_temperatures_K": []}, {}, "nothing to test the potential on"),
+        ({"temperatures_K": []}, {}, "all runs are at held_out_temperatures_K"),
+        ({"temperatures_K": [], "held_out_temperatures_K": []}, {}, "with neither, nothing is run"),
         ({}, {"held_out_fraction": 0.3}, "held_out_fraction .0.3. of 1 runs leaves none to train on"),
+        (
+            {"vacancies": {"species": "Li", "fraction": 0.1, "charge_e": -1}},
+            {},
+            "charged cells.*give electron_energy_eV",
+        ),
         ({"vacancies": {"species": "Li", "fraction": 0.5}}, {}, "less than or equal to 0.2"),
     ],
 )

@@ -110,10 +110,9 @@ def test_a_ladder_of_all_kinds_of_cells(store):
     relaxations = relax(requests.output, LEVEL, ReferenceSettings())
     requests.run(store)
     relaxations.run(store)
-    metal, binary, interface, slab = (relaxations.output[index] for index in range(4))
-    document = (
-        sample_training_set(metal, binary, interface, ladder, LEVEL, ReferenceSettings(), 5, [slab]).run(store).output
-    )
+    names = ("metal", "binary", "interface", "metal_slab")
+    relaxed = {name: relaxations.output[index] for index, name in enumerate(names)}
+    document = sample_training_set(relaxed, ladder, LEVEL, ReferenceSettings(), 5).run(store).output
     assert [run.name for run in document.trajectories] == [
         "0-metal_slab-300K-strain+0.0000",
         "1-binary-vacancies-300K-strain+0.0000",

@@ -88,6 +88,12 @@ def test_there_is_no_repulsion_unless_it_is_asked_for(tmp_path):
             {"training_set__trajectories": [{"cell": "metal", "temperatures_K": [300], "n_steps": 5}]},
             ["training_set.trajectories[0]", "sample_every (6) is larger than n_steps (5)"],
         ),
+        ({"training_set__trajectories": [{"cell": "metal"}]}, ["training_set.trajectories[0]", "nothing is run"]),
+        (
+            {"training_set__trajectories": [{"cell": "slab", "temperatures_K": [300]}]},
+            ["training_set.trajectories[0].cell", "must be one of", "Did you mean 'metal_slab'?"],
+        ),
+        ({"learning__stop_rule": "never"}, ["learning.stop_rule", "'no_break', 'no_candidate'"]),
         ({"learning__select_threshold": 12.0}, ["learning", "break_threshold (10.0) must be larger"]),
         ({"production": 3}, ["production", "it must be a mapping"]),
         ({"analysis__confidence": float("nan")}, ["analysis.confidence", "nan"]),

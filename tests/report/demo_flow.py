@@ -22,6 +22,7 @@ from interfaceflow.schemas.datasets import (
 from interfaceflow.schemas.dynamics import CoexistenceRun, MeltingPointDoc, ProductionDoc, SegmentDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc, SurfaceEnergyDoc
 from interfaceflow.schemas.learning import LearningRoundDoc, LearningRunDoc
+from interfaceflow.schemas.level_comparison import LevelComparisonDoc, LevelDifference
 from interfaceflow.schemas.recipes import DecompositionInterfacesSettings
 from interfaceflow.schemas.structures import InterfaceDoc, LatticeMatchDoc, ProductionCellDoc, StructureFile
 from interfaceflow.schemas.transport import ArrheniusDoc, ArrheniusFit, DiffusivityEstimate, TransportDoc
@@ -185,6 +186,7 @@ class DemoFlow:
                 name=f"0-interface-{temperature}K-strain+0.0000",
                 temperature_K=temperature,
                 held_out=temperature == 600,
+                label_interval_fs=12.0,
                 n_frames=100,
                 n_kept=50,
                 correlation_time_fs=31.4,
@@ -285,6 +287,32 @@ class DemoFlow:
             provenance=self.provenance(2.0),
         )
         return [*docs, ("parity", parity)]
+
+    def levels(self) -> tuple[str, Doc]:
+        difference = LevelDifference(
+            first="pbe",
+            second="chgnet",
+            n_configurations=190,
+            energy_rms_meV_atom=7.31,
+            energy_largest_meV_atom=21.4,
+            element_energies_eV={"Cl": 0.12, "Li": -0.31},
+            force_rmse_eV_A=0.122,
+            force_mae_eV_A=0.081,
+            force_rmse_by_species_eV_A={"Cl": 0.14, "Li": 0.11},
+            force_slope=0.913,
+            rms_force_eV_A=0.61,
+            stress_rmse_GPa=0.31,
+            pressure_difference_GPa=-0.214,
+        )
+        doc = LevelComparisonDoc(
+            levels=("pbe", "chgnet"),
+            physics_hashes=(HASH, HASH[::-1]),
+            n_configurations=190,
+            n_left_out=2,
+            differences=(difference,),
+            provenance=self.provenance(0.2),
+        )
+        return "compare levels of theory", doc
 
     def melting(self) -> list[tuple[str, Doc]]:
         runs = tuple(
@@ -394,7 +422,14 @@ class DemoFlow:
         return ArrheniusDoc(fits=fits, temperatures_K=(273, 312, 351), provenance=self.provenance(0.1))
 
     def results(self) -> FlowResults:
-        docs = [*self.structures(), *self.energetics(), self.sampling(), *self.learning(), *self.melting()]
+        docs = [
+            *self.structures(),
+            *self.energetics(),
+            self.sampling(),
+            *self.learning(),
+            self.levels(),
+            *self.melting(),
+        ]
         for fraction, temperature in ((0.7, 273.0), (0.8, 312.0), (0.9, 351.0)):
             docs.append((f"production at {fraction} Tm", self.production(temperature)))
             docs.append((f"transport at {fraction} Tm", self.transport(temperature)))

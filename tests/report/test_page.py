@@ -171,3 +171,12 @@ def test_systems_of_a_pooled_training_set_have_their_own_rows(demo: DemoFlow) ->
     page = build_report(flow_results([("parity", pooled)]))
     _check_html(page)
     assert "<td >system Li3PS4</td>" in page
+
+
+def test_levels_of_theory_are_compared_in_a_table(demo: DemoFlow) -> None:
+    section = build_report(demo.results()).split('id="accuracy"')[1].split("</section>")[0]
+    row = re.search(r"<tr><td >chgnet against pbe</td>(.*?)</tr>", section)
+    assert row is not None
+    assert re.findall(r">([^<]*)</td>", row[1]) == ["7.31", "21.4", "0.122", "20%", "0.913", "0.310", "−0.214"]
+    assert "over 190 configurations, 2 without a trusted label at every level left out" in section
+    _check_html(build_report(flow_results([demo.levels()])))

@@ -89,7 +89,7 @@ def test_nothing_is_claimed_without_results(demo: DemoFlow) -> None:
 
 
 def test_summary_tables_hold_every_estimate_with_units(demo: DemoFlow) -> None:
-    energies, transport, arrhenius = summary_tables(demo.results())
+    energies, transport, arrhenius, _ = summary_tables(demo.results())
     assert energies.columns[1] == "J/m²"
     assert ("work of adhesion W_ad", "0.246 ± 0.012", "without strain energy") in energies.rows
     assert ("surface energy LiCl(100)", "0.112 ± 0.011", "thickness not converged") in energies.rows
