@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
 from interfaceflow.schemas.base import Settings, quantity
+from interfaceflow.schemas.nequip import NequIPSettings
 
 
 def _check_miller(indices: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -234,7 +235,7 @@ def _kind_or_mtp(given: object) -> object:
 
 
 PotentialSettings = Annotated[
-    Annotated[MtpSettings | AseSettings, Field(discriminator="kind")], BeforeValidator(_kind_or_mtp)
+    Annotated[MtpSettings | NequIPSettings | AseSettings, Field(discriminator="kind")], BeforeValidator(_kind_or_mtp)
 ]
 
 

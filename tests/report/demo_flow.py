@@ -10,7 +10,7 @@ from interfaceflow.core.files import FileRef
 from interfaceflow.core.formats.structure_file import write_structure
 from interfaceflow.core.units import BOLTZMANN_EV_PER_K
 from interfaceflow.schemas.base import Doc, Provenance
-from interfaceflow.schemas.datasets import DatasetDoc, FitErrors, MtpModel, ParityDoc, PotentialDoc
+from interfaceflow.schemas.datasets import DatasetDoc, FitErrors, MtpDetails, ParityDoc, PotentialDoc
 from interfaceflow.schemas.dynamics import CoexistenceRun, MeltingPointDoc, ProductionDoc, SegmentDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc, SurfaceEnergyDoc
 from interfaceflow.schemas.learning import LearningRoundDoc, LearningRunDoc
@@ -188,7 +188,7 @@ class DemoFlow:
                 warm_start=index > 0,
                 min_distances_A={"Cl-Li": 2.1},
                 physics_hash=HASH,
-                model=MtpModel(level=8, iterations=60, final_loss=0.1, engine="built-in"),
+                model=MtpDetails(level=8, iterations=60, final_loss=0.1, engine="built-in"),
                 provenance=self.provenance(30.0),
             )
             runs = tuple(
