@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from interfaceflow.schemas.datasets import AseModel, MtpModel, PotentialDoc
+from interfaceflow.schemas.datasets import AseDetails, MtpDetails, NequIPDetails, PotentialDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
+from interfaceflow.schemas.nequip import NequIPSettings
 from interfaceflow.schemas.settings import AseSettings, MtpSettings, PotentialSettings, ZBLSettings
 from interfaceflow.store.results import FlowResults
 
@@ -15,6 +16,12 @@ _NO_COULOMB = (
     "There is no long-range Coulomb interaction, so no space charge, no applied potential and no change of redox "
     "state; ions that gather at the interface are to be read with that in mind."
 )
+
+_GRADES = {
+    "latent": "Its extrapolation grade is the D-optimality of the features that its last layer makes.",
+    "committee": "Its extrapolation grade is the spread of a committee of networks, in units of the largest spread "
+    "on the training set.",
+}
 
 
 def last_potential(results: FlowResults) -> PotentialDoc | None:
@@ -28,6 +35,8 @@ def name_potential(settings: PotentialSettings) -> str:
     match settings:
         case MtpSettings():
             return f"moment tensor potential of level {settings.level}"
+        case NequIPSettings():
+            return f"NequIP network of {settings.n_layers} layers, l ≤ {settings.l_max}"
         case AseSettings():
             return f"ASE calculator {settings.calculator}"
 
@@ -36,13 +45,20 @@ def describe_potential(potential: PotentialDoc) -> str:
     """Return what a potential is and what it was fitted to, in a sentence or two."""
     species = ", ".join(potential.species)
     match potential.model:
-        case MtpModel() as mtp:
+        case MtpDetails() as mtp:
             return (
                 f"Moment tensor potential of level {mtp.level}, cutoff {potential.cutoff_radius_A:g} Å, species "
                 f"{species}, fitted by the {mtp.engine} engine to {potential.n_training} configurations."
                 f"{_repulsion_words(mtp.zbl)}"
             )
-        case AseModel() as ase:
+        case NequIPDetails() as network:
+            return (
+                f"NequIP network of {network.n_layers} layers, l ≤ {network.l_max}, {network.n_features} features, "
+                f"cutoff {potential.cutoff_radius_A:g} Å a layer, species {species}, trained for {network.epochs} "
+                f"epochs on {potential.n_training} configurations (some of them chose the epoch to keep), "
+                f"{network.precision}, compiled for {network.device}. {_GRADES[network.grade]}"
+            )
+        case AseDetails() as ase:
             return f"ASE calculator {ase.calculator}, used as it is for {species}, not fitted to any configuration."
 
 
@@ -51,6 +67,9 @@ def limit_of(settings: PotentialSettings) -> str:
     match settings:
         case MtpSettings():
             return f"A moment tensor potential sees no further than its cutoff. {_NO_COULOMB}"
+        case NequIPSettings():
+            reach = settings.n_layers * settings.cutoff_radius_A
+            return f"A network of {settings.n_layers} layers sees no further than {reach:g} Å. {_NO_COULOMB}"
         case AseSettings():
             return f"The calculator {settings.calculator} was not fitted to the labels of this flow. {NO_GRADE}"
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from interfaceflow.core.files import FileRef
 from interfaceflow.schemas.base import Doc, quantity
+from interfaceflow.schemas.nequip import NequIPGrade
 from interfaceflow.schemas.settings import Sampling, ZBLSettings
 
 
@@ -106,7 +107,7 @@ class ForceErrors(BaseModel):
     rmse_by_species_eV_A: dict[str, float] = Field(description="The root mean square error by element [eV/Å]")
 
 
-class MtpModel(BaseModel):
+class MtpDetails(BaseModel):
     """What is special about a moment tensor potential."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -123,7 +124,7 @@ class MtpModel(BaseModel):
     engine: Literal["built-in", "mlip-3"] = Field(description="Engine that fitted it")
 
 
-class AseModel(BaseModel):
+class AseDetails(BaseModel):
     """What is special about an ASE calculator in a potential's place; the file says which and with what arguments."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -132,7 +133,37 @@ class AseModel(BaseModel):
     calculator: str = Field(description="Import string of the calculator")
 
 
-PotentialModel = Annotated[MtpModel | AseModel, Field(discriminator="kind")]
+class NequIPFiles(BaseModel):
+    """The files of one network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checkpoint: FileRef = Field(description=".ckpt file that a fit goes on from")
+    compiled: FileRef = Field(description=".nequip.pt2 file that runs")
+
+
+class NequIPDetails(BaseModel):
+    """What is special about an equivariant network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["nequip"] = Field(default="nequip", description="Kind of potential")
+    networks: tuple[NequIPFiles, ...] = Field(
+        min_length=1, description="The network; with a committee all of its networks, the potential first"
+    )
+    grade: NequIPGrade = Field(description="What its extrapolation grade is made from")
+    grade_file: FileRef = Field(description="NumPy archive with the active sets, or the scales of the committee")
+    device: Literal["cpu", "cuda"] = Field(description="Device that it was compiled for, the only one it runs on")
+    precision: Literal["float32", "float64"] = Field(description="Floating-point type of the network")
+    n_layers: int = Field(ge=1, description="Interaction layers")
+    l_max: int = Field(ge=0, description="Largest rotation order of the features")
+    n_features: int = Field(ge=1, description="Features of each rotation order")
+    epochs: int = Field(ge=1, description="Passes over the training set")
+    best_epoch: int = Field(ge=0, description="The pass whose network was kept, from 0")
+    validation_loss: float = Field(description="Loss on the validation part after that pass")
+
+
+PotentialDetails = Annotated[MtpDetails | NequIPDetails | AseDetails, Field(discriminator="kind")]
 
 _FIELDS_OF_MTP_IN_VERSION_1 = ("level", "zbl", "iterations", "final_loss", "engine")
 
@@ -144,7 +175,8 @@ class PotentialDoc(Doc):
     """
 
     file: FileRef = Field(
-        description="mtp: .almtp file with the selection state; ase: JSON file with calculator and arguments"
+        description="mtp: .almtp file with the selection state; nequip: compiled network; ase: JSON file with "
+        "calculator and arguments"
     )
     species: tuple[str, ...] = Field(description="Elements, in the order of the potential's types")
     cutoff_radius_A: float | None = Field(
@@ -164,7 +196,7 @@ class PotentialDoc(Doc):
     min_distances_A: dict[str, float] = Field(description="Smallest distance by pair in the training set [Å]")
     physics_hash: str = Field(description="SHA-256 of the physics of its labels")
     has_grade: bool = Field(default=True, description="Whether it has an extrapolation grade")
-    model: PotentialModel = Field(description="What is special about its kind")
+    model: PotentialDetails = Field(description="What is special about its kind")
 
     @model_validator(mode="before")
     @classmethod

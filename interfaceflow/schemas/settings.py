@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_va
 
 from interfaceflow.core.labels import PhaseLabel, PhasePair
 from interfaceflow.schemas.base import Settings, quantity
+from interfaceflow.schemas.nequip import NequIPSettings
 
 
 def _check_miller(indices: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -388,7 +389,7 @@ def _kind_or_mtp(given: object) -> object:
 
 
 PotentialSettings = Annotated[
-    Annotated[MtpSettings | AseSettings, Field(discriminator="kind")], BeforeValidator(_kind_or_mtp)
+    Annotated[MtpSettings | NequIPSettings | AseSettings, Field(discriminator="kind")], BeforeValidator(_kind_or_mtp)
 ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from interfaceflow.core.errors import UserInputError, suggest_name
-from interfaceflow.schemas.datasets import DatasetDoc, FitErrors, MtpModel, ParityDoc, PotentialDoc
+from interfaceflow.schemas.datasets import DatasetDoc, FitErrors, MtpDetails, ParityDoc, PotentialDoc
 from interfaceflow.schemas.dynamics import MeltingPointDoc, ProductionDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc, SurfaceEnergyDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
@@ -155,7 +155,7 @@ def _potential_rows(results: FlowResults) -> Iterator[Row]:
         if not isinstance(doc, PotentialDoc) or doc.file.sha256 in seen:
             continue
         seen.add(doc.file.sha256)
-        mtp = doc.model if isinstance(doc.model, MtpModel) else None
+        mtp = doc.model if isinstance(doc.model, MtpDetails) else None
         zbl = mtp.zbl if mtp else None
         yield {
             "kind": doc.model.kind,

@@ -21,7 +21,7 @@ from interfaceflow.jobs.dynamics import run_production
 from interfaceflow.jobs.potentials import pair_style_of
 from interfaceflow.potentials.mtp.calculator import MTPCalculator
 from interfaceflow.schemas.base import Provenance
-from interfaceflow.schemas.datasets import FitErrors, MtpModel, PotentialDoc
+from interfaceflow.schemas.datasets import FitErrors, MtpDetails, PotentialDoc
 from interfaceflow.schemas.dynamics import MeltingPointDoc
 from interfaceflow.schemas.settings import ProductionSettings, ZBLSettings
 from interfaceflow.schemas.structures import ProductionCellDoc, StructureFile
@@ -60,7 +60,7 @@ def potential(project, request) -> PotentialDoc:
         warm_start=False,
         min_distances_A={"Li-Li": 1.9, "Li-S": 1.9, "S-S": 3.3},
         physics_hash="0" * 64,
-        model=MtpModel(level=8, zbl=request.param, iterations=1, final_loss=0.0, engine="mlip-3"),
+        model=MtpDetails(level=8, zbl=request.param, iterations=1, final_loss=0.0, engine="mlip-3"),
         provenance=PROVENANCE,
     )
 

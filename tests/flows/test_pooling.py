@@ -110,7 +110,6 @@ def test_two_systems_are_learned_in_one_loop_that_starts_from_an_earlier_set(pro
         potential={"level": 4, "max_iterations": 30},
         learning={
             "cells": [{"cell": "interface", "temperature_K": 20}],
-            "metal_cell_atoms": 32,
             "duration_ps": 0.2,
             "break_threshold": 1000,
             "max_rounds": 2,
@@ -121,11 +120,14 @@ def test_two_systems_are_learned_in_one_loop_that_starts_from_an_earlier_set(pro
         seed=3,
     )
     cells = {name: relaxed_cells(symbol) for name, symbol in (("argon", "Ar"), ("neon", "Ne"))}
-    systems = {name: SystemReferences(made.output[0], made.output[1], made.output[2]) for name, made in cells.items()}
+    systems = {
+        name: SystemReferences({"metal": made.output[0], "binary": made.output[1]}, made.output[2])
+        for name, made in cells.items()
+    }
     earlier = {"earlier": store_argon(project / "earlier")}
     with pytest.raises(UserInputError, match="argon: there are an earlier training set and a system of this name"):
-        PooledLearningMaker(plan=plan).make(systems, {"argon": earlier["earlier"]})
-    learning = PooledLearningMaker(plan=plan).make(systems, earlier)
+        PooledLearningMaker(plan=plan, bulk_cell_atoms=32).make(systems, {"argon": earlier["earlier"]})
+    learning = PooledLearningMaker(plan=plan, bulk_cell_atoms=32).make(systems, earlier)
     results = run(Flow([*cells.values(), learning]))
     stop_workers()
     last, parity = results["explore round 0"], results["evaluate potential"]

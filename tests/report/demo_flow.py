@@ -14,7 +14,7 @@ from interfaceflow.schemas.datasets import (
     DatasetDoc,
     FitErrors,
     ForceErrors,
-    MtpModel,
+    MtpDetails,
     ParityDoc,
     PotentialDoc,
     TrajectoryDoc,
@@ -235,7 +235,7 @@ class DemoFlow:
                 warm_start=index > 0,
                 min_distances_A={"Cl-Li": 2.1},
                 physics_hash=HASH,
-                model=MtpModel(level=8, iterations=60, final_loss=0.1, engine="built-in"),
+                model=MtpDetails(level=8, iterations=60, final_loss=0.1, engine="built-in"),
                 provenance=self.provenance(30.0),
             )
             runs = tuple(

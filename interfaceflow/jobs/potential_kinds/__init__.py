@@ -10,7 +10,7 @@ from typing import Final
 
 from interfaceflow.jobs.potential_kinds.kind import PotentialKind
 
-_MODULES: Final = {"mtp": "mtp", "ase": "ase_calculator"}
+_MODULES: Final = {"mtp": "mtp", "nequip": "nequip", "ase": "ase_calculator"}
 
 
 def kind_of(name: str) -> PotentialKind:

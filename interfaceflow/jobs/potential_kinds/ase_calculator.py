@@ -19,7 +19,7 @@ from interfaceflow.jobs.workspace import Workspace
 from interfaceflow.potentials.evaluation import compare_labels
 from interfaceflow.potentials.external.ase_calculator import CalculatorFile, compute_with, load_calculator
 from interfaceflow.potentials.external.lammps_commands import external_commands, external_program
-from interfaceflow.schemas.datasets import AseModel, DatasetDoc, FitErrors, PotentialDoc
+from interfaceflow.schemas.datasets import AseDetails, DatasetDoc, FitErrors, PotentialDoc
 from interfaceflow.schemas.settings import AseSettings, PotentialSettings, Precision
 
 # LAMMPS counts the pairs that are too close; it needs to see no further than that.
@@ -59,7 +59,7 @@ class AseKind:
             min_distances_A=dataset.min_distances_A,
             physics_hash=dataset.physics_hash,
             has_grade=False,
-            model=AseModel(calculator=settings.calculator),
+            model=AseDetails(calculator=settings.calculator),
             provenance=workspace.provenance("ase", settings.calculator.split(".")[0].partition(":")[0]),
         )
 

@@ -21,7 +21,7 @@ from interfaceflow.jobs.workspace import Workspace
 from interfaceflow.potentials.evaluation import Comparison, compare_labels
 from interfaceflow.potentials.mlp import Mlp, MlpTrainingSettings, write_untrained_potential
 from interfaceflow.potentials.zbl import compute_zbl
-from interfaceflow.schemas.datasets import DatasetDoc, MtpModel, PotentialDoc
+from interfaceflow.schemas.datasets import DatasetDoc, MtpDetails, PotentialDoc
 from interfaceflow.schemas.settings import MtpSettings, PotentialSettings, Precision, ZBLSettings
 
 _N_THREADS = 2
@@ -88,7 +88,7 @@ class MtpKind:
             warm_start=previous is not None,
             min_distances_A=dataset.min_distances_A,
             physics_hash=dataset.physics_hash,
-            model=MtpModel(
+            model=MtpDetails(
                 level=settings.level,
                 zbl=settings.zbl,
                 iterations=run.iterations,
@@ -160,8 +160,8 @@ class MtpKind:
 KIND = MtpKind()
 
 
-def _mtp(potential: PotentialDoc) -> MtpModel:
-    assert isinstance(potential.model, MtpModel)
+def _mtp(potential: PotentialDoc) -> MtpDetails:
+    assert isinstance(potential.model, MtpDetails)
     return potential.model
 
 

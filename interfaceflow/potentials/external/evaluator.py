@@ -15,7 +15,10 @@ from interfaceflow.core.errors import UserInputError, suggest_name
 FloatArray = NDArray[np.float64]
 
 # One module a kind, with a function ``make_evaluator(species, words)``.
-_MODULES: Final = {"ase": "interfaceflow.potentials.external.ase_calculator"}
+_MODULES: Final = {
+    "nequip": "interfaceflow.potentials.external.nequip_network",
+    "ase": "interfaceflow.potentials.external.ase_calculator",
+}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -164,14 +164,21 @@ def run_script(engine: lammps, script: str, evaluator: Evaluator) -> None:
     engine.commands_string("\n".join(lines[places[0] + 1 :]))
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run LAMMPS as the command line says, and return the exit status."""
+def run(options: Options, load: Callable[[], Evaluator]) -> int:
+    """Run LAMMPS, and return the exit status; an error ends the process.
+
+    Parameters
+    ----------
+    options
+        What the command line asks for.
+    load
+        Loads the potential.
+    """
     from lammps import lammps
 
     try:
-        options = read_options(arguments)
         script = options.script.read_text()
-        evaluator = load_evaluator(options.kind, options.species, options.words)
+        evaluator = load()
         engine = lammps(cmdargs=list(options.for_lammps))
         if engine.extract_setting("world_size") > 1:
             raise UserInputError("this potential runs on one MPI rank; start the program once, without mpiexec")
@@ -185,6 +192,15 @@ def main(arguments: Sequence[str]) -> int:
     engine.close()
     engine.finalize()
     return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run LAMMPS as the command line says, and return the exit status."""
+    try:
+        options = read_options(arguments)
+    except UserInputError as error:
+        _end(str(error))
+    return run(options, lambda: load_evaluator(options.kind, options.species, options.words))
 
 
 def _box(engine: lammps) -> tuple[FloatArray, FloatArray]:
