@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Final, cast
 
@@ -25,8 +24,8 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from interfaceflow.core.errors import DataFileError, UserInputError
-from interfaceflow.core.files import write_atomically
 from interfaceflow.potentials.maxvol import NO_ROW, THRESHOLD, SelectedRows
+from interfaceflow.potentials.nequip.array_file import read_arrays, write_arrays
 from interfaceflow.potentials.nequip.model import NequIPModel, NequIPResult
 
 FloatArray = NDArray[np.float64]
@@ -34,6 +33,7 @@ IntArray = NDArray[np.int64]
 
 FLOOR: Final = 1e-3
 """Of the features' root mean square: a component this large in a direction never seen has grade 1."""
+_ARRAYS: Final = ("species", "model_sha256", "scales", "matrices", "owners")
 
 
 @dataclass(frozen=True)
@@ -129,16 +129,16 @@ class LatentGrade:
 
     def save(self, path: Path) -> None:
         """Write to a ``.npz`` file, atomically."""
-        arrays: dict[str, NDArray[np.generic]] = {
-            "species": np.array(self.species),
-            "model_sha256": np.array(self.model_sha256),
-            "scales": np.array([one.scale for one in self.active_sets]),
-            "matrices": np.array([one.matrix for one in self.active_sets]),
-            "owners": np.array([one.owners for one in self.active_sets]),
-        }
-        buffer = BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        write_atomically(path, buffer.getvalue())
+        write_arrays(
+            path,
+            {
+                "species": np.array(self.species),
+                "model_sha256": np.array(self.model_sha256),
+                "scales": np.array([one.scale for one in self.active_sets]),
+                "matrices": np.array([one.matrix for one in self.active_sets]),
+                "owners": np.array([one.owners for one in self.active_sets]),
+            },
+        )
 
     @classmethod
     def load(cls, path: Path, *, model_sha256: str | None = None) -> LatentGrade:
@@ -156,19 +156,10 @@ class LatentGrade:
         DataFileError
             If the file is absent, damaged, or of another network.
         """
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                active_sets = tuple(
-                    SpeciesActiveSet(float(scale), matrix, owners)
-                    for scale, matrix, owners in zip(
-                        stored["scales"], stored["matrices"], stored["owners"], strict=True
-                    )
-                )
-                grade = cls(tuple(map(str, stored["species"])), active_sets, str(stored["model_sha256"]))
-        except (OSError, ValueError, KeyError) as problem:
-            raise DataFileError(
-                f"{path}: no active set of a network, or damaged ({problem}); build it again from the training set"
-            ) from problem
+        stored = read_arrays(path, _ARRAYS, "active set of a network")
+        rows = zip(stored["scales"], stored["matrices"], stored["owners"], strict=True)
+        active_sets = tuple(SpeciesActiveSet(float(scale), matrix, owners) for scale, matrix, owners in rows)
+        grade = cls(tuple(map(str, stored["species"])), active_sets, str(stored["model_sha256"]))
         if model_sha256 is not None and grade.model_sha256 != model_sha256:
             raise DataFileError(
                 f"{path}: an active set of another network (checkpoint {grade.model_sha256[:12]}..., not "
