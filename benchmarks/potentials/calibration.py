@@ -110,7 +110,7 @@ def main() -> None:
         device="cpu",
     )
     folder = options.data / "fits"
-    runs = fit_networks(training, held_out, folder, settings, options.networks)
+    runs = fit_networks(training, held_out, folder, settings, range(1, options.networks + 1))
     models = [load_model(run.checkpoint, species=SPECIES) for run in runs]
     structures = [label.atoms for label in training]
     latent = build_latent_grade(models[0], structures, runs[0].checkpoint.sha256)

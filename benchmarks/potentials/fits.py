@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import time
+import json
+import resource
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,18 +20,18 @@ SPECIES = ("Li", "S")
 
 @dataclass(frozen=True)
 class TimedFit:
-    """A fit and what it took; the time is None where it was there already."""
+    """A fit and the processor time it took, s."""
 
     path: Path
-    wall_time_s: float | None
+    cpu_time_s: float
 
 
 def fit_mtp(training: list[LabelledConfiguration], folder: Path, *, level: int, iterations: int) -> TimedFit:
     """Fit a moment tensor potential with its active set, with the weights of the package's defaults."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"mtp-{level:02d}.almtp"
-    if path.is_file():
-        return TimedFit(path, None)
+    path, cost = folder / f"mtp-{level:02d}.almtp", folder / f"mtp-{level:02d}.json"
+    if cost.is_file():
+        return TimedFit(path, json.loads(cost.read_text()))
     start, labels = folder / "start.almtp", folder / "training.cfg"
     write_untrained_potential(start, level, species_count=2, min_dist=1.5, cutoff_radius=5.0)
     write_configurations(
@@ -41,10 +43,12 @@ def fit_mtp(training: list[LabelledConfiguration], folder: Path, *, level: int, 
             for one in training
         ],
     )
-    started = time.perf_counter()
+    started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     settings = MlpTrainingSettings(iteration_limit=iterations, seed=1)
     Mlp(n_threads=1).train(start, labels, save_to=path, log=folder / f"mtp-{level:02d}.log", settings=settings)
-    return TimedFit(path, time.perf_counter() - started)
+    cpu_time_s = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - started
+    cost.write_text(json.dumps(cpu_time_s))
+    return TimedFit(path, cpu_time_s)
 
 
 def fit_networks(
@@ -52,10 +56,10 @@ def fit_networks(
     validation: list[LabelledConfiguration],
     folder: Path,
     settings: NequIPSettings,
-    n_networks: int,
+    seeds: Iterable[int],
 ) -> list[NequIPRun]:
     """Fit networks that differ in their seeds alone."""
     return [
         train_nequip(training, SPECIES, settings, seed, folder, validation=validation, progress=LogProgress(30.0))
-        for seed in range(1, n_networks + 1)
+        for seed in seeds
     ]

@@ -58,7 +58,7 @@ class SpeciesActiveSet:
         """Return the grade of each atom, shape (n_atoms,)."""
         return self._selected().grades(features / self.scale)
 
-    def extended(self, features: FloatArray, owners: IntArray, *, threshold: float = THRESHOLD) -> SpeciesActiveSet:
+    def extended(self, features: FloatArray, owners: IntArray) -> SpeciesActiveSet:
         """Return the active set after exchanging rows for those of more atoms.
 
         Parameters
@@ -67,11 +67,9 @@ class SpeciesActiveSet:
             Of the atoms, shape (n_atoms, n_features).
         owners
             Configuration and atom of each, shape (n_atoms, 2).
-        threshold
-            Grade from which on a row is taken in.
         """
         selected = self._selected()
-        selected.maximise([features / self.scale], threshold=threshold)
+        selected.maximise([features / self.scale])
         entered = selected.owners != NO_ROW
         new_owners = self.owners.copy()
         new_owners[entered] = owners[selected.owners[entered]]
@@ -122,6 +120,24 @@ class LatentGrade:
             of_kind = types == kind
             grades[of_kind] = active_set.grades(features[of_kind])
         return grades
+
+    def extended(self, features: FloatArray, types: IntArray, owners: IntArray) -> LatentGrade:
+        """Return the grade after exchanging rows of the active sets for those of more atoms.
+
+        Parameters
+        ----------
+        features
+            Of the atoms, shape (n_atoms, n_features).
+        types
+            The network's types, shape (n_atoms,).
+        owners
+            Configuration and atom of each, shape (n_atoms, 2).
+        """
+        active_sets = tuple(
+            active_set.extended(features[types == kind], owners[types == kind])
+            for kind, active_set in enumerate(self.active_sets)
+        )
+        return LatentGrade(self.species, active_sets, self.model_sha256)
 
     def grades_of(self, model: NequIPModel, atoms: Atoms, result: NequIPResult) -> FloatArray:
         """Return the grade of each atom of a configuration that was computed, shape (n_atoms,)."""
@@ -176,7 +192,7 @@ class LatentAdditions:
     Attributes
     ----------
     selected
-        Indices of the candidates to add, ascending.
+        Indices of the candidates to add, the one of the largest grade first.
     candidate_grades
         Largest grade of each candidate's atoms against the active set of the training set alone, shape
         (n_candidates,).
@@ -230,8 +246,11 @@ def select_latent_additions(
     *,
     n_known: int = 0,
     threshold: float = THRESHOLD,
+    limit: int | None = None,
 ) -> LatentAdditions:
     """Select the candidates that enter the active set: those a training set needs to interpolate on all of them.
+
+    One is taken at a time, that of the largest grade; what it adds may make others superfluous.
 
     Parameters
     ----------
@@ -244,7 +263,9 @@ def select_latent_additions(
     n_known
         Number of configurations of the training set.
     threshold
-        Grade from which on a candidate's row is taken in, above 1.
+        Grade from which on a candidate is taken in, above 1.
+    limit
+        Largest number of candidates to take in; None for no limit.
 
     Raises
     ------
@@ -256,21 +277,24 @@ def select_latent_additions(
     if not candidates:
         return LatentAdditions((), np.zeros(0), grade)
     features, types, owners = _features_of(model, candidates)
-    grades = np.zeros(len(candidates))
+    first = grades = _largest_grades(grade, features, types, owners)
+    extended, chosen = grade, list[int]()
+    while grades.max() > threshold and (limit is None or len(chosen) < limit):
+        best = int(grades.argmax())
+        own = owners[:, 0] == best
+        extended = extended.extended(features[own], types[own], owners[own] + np.array([n_known, 0]))
+        chosen.append(best)
+        grades = _largest_grades(extended, features, types, owners)
+        grades[chosen] = 0.0
+    kept = {int(owner) for one in extended.active_sets for owner in one.owners[:, 0]}
+    return LatentAdditions(tuple(one for one in chosen if one + n_known in kept), first, extended)
+
+
+def _largest_grades(grade: LatentGrade, features: FloatArray, types: IntArray, owners: IntArray) -> FloatArray:
+    """Return the largest grade of each configuration's atoms, shape (n_configurations,)."""
+    grades = np.zeros(int(owners[:, 0].max()) + 1)
     np.maximum.at(grades, owners[:, 0], grade.grades(features, types))
-    owners = owners + np.array([n_known, 0])
-    extended = tuple(
-        active_set.extended(features[types == kind], owners[types == kind], threshold=threshold)
-        for kind, active_set in enumerate(grade.active_sets)
-    )
-    changed = [
-        after.owners[(after.owners != before.owners).any(axis=1), 0]
-        for before, after in zip(grade.active_sets, extended, strict=True)
-    ]
-    entered = np.unique(np.concatenate(changed)) - n_known
-    return LatentAdditions(
-        tuple(int(index) for index in entered), grades, LatentGrade(grade.species, extended, grade.model_sha256)
-    )
+    return grades
 
 
 def _features_of(model: NequIPModel, configurations: Sequence[Atoms]) -> tuple[FloatArray, IntArray, IntArray]:

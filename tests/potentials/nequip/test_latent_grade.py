@@ -151,7 +151,7 @@ def test_candidates_that_add_something_are_selected(small_network, model, grade)
     squeezed = known.copy()
     squeezed.set_cell(0.8 * known.cell.array, scale_atoms=True)
     found = select_latent_additions(grade, model, [known, squeezed, squeezed.copy()], n_known=8)
-    assert found.selected in ((1,), (2,))
+    assert found.selected == (1,)
     assert found.candidate_grades[0] <= 1.001 < found.candidate_grades[1]
     result = model.compute(squeezed)
     assert found.grade.grades_of(model, squeezed, result).max() <= 1.01
