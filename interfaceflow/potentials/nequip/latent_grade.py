@@ -1,15 +1,17 @@
 """The extrapolation grade of a network: D-optimality of the features its last layer makes.
 
-The readout is linear in the features x of an atom, E = scale * (w . x) + shift, so x is the derivative of the atom's
-energy with respect to the readout's weights w: what a row is for a moment tensor potential
-(doi:10.1016/j.commatsci.2017.08.031), with the layers before the readout held fixed. For each species the active set
-holds those training atoms whose rows span the largest volume. The grade of an atom is the largest modulus of its
-coefficients in them: at most 1 for atoms of the training set, and the thresholds 1.5 and 10 mean what they mean there.
+The readout is linear in the features x of an atom, E = a (w . x) + b, so the row (x, 1) holds the derivatives of the
+atom's energy with respect to the readout's weights w and the species' shift b, but for constant factors: what a row is
+for a moment tensor potential (doi:10.1016/j.commatsci.2017.08.031), with the layers before the readout held fixed. For
+each species the active set holds those training atoms whose rows span the largest volume. The grade of an atom is the
+largest modulus of its coefficients in them: at most 1 for atoms of the training set, and the thresholds 1.5 and 10 mean
+what they mean there. Without the 1, which ties the coefficients to a sum of one, an atom without neighbours, whose
+features are all zero, would have grade 0.
 
-A network's features may not span all directions. The active set starts from rows ``FLOOR * scale`` times the unit
-vectors, scale being the root mean square of the species' features; those that no training atom replaces stay. So a
-component in a direction the training set does not show counts in units of ``FLOOR * scale``: it raises the grade, and
-rounding errors of single precision, some 1e-6 of the scale, do not.
+A network's features may not span all directions. Rows are divided by the root mean square of the species' features,
+and the active set starts from ``FLOOR`` times the unit vectors; of those, the ones that no training atom replaces stay.
+So a component in a direction the training set does not show counts in units of ``FLOOR``: it raises the grade, and
+rounding errors of single precision, some 1e-6, do not.
 """
 
 from __future__ import annotations
@@ -45,18 +47,34 @@ class SpeciesActiveSet:
     scale
         Root mean square of its features in the training set.
     matrix
-        Selected rows divided by the scale, shape (n_features, n_features).
+        Selected rows: features over the scale, and a 1; shape (n, n) with n = n_features + 1.
     owners
-        Configuration and atom of each row, shape (n_features, 2); ``NO_ROW`` for a row that stayed from the start.
+        Configuration and atom of each row, shape (n, 2); ``NO_ROW`` for a row that stayed from the start.
     """
 
     scale: float
     matrix: FloatArray
     owners: IntArray
 
+    @classmethod
+    def of(cls, features: FloatArray, owners: IntArray) -> SpeciesActiveSet:
+        """Select the active set of the atoms of a training set.
+
+        Parameters
+        ----------
+        features
+            Of the atoms, shape (n_atoms, n_features).
+        owners
+            Configuration and atom of each, shape (n_atoms, 2).
+        """
+        scale = float(np.sqrt(np.mean(features**2))) or 1.0
+        n = features.shape[1] + 1
+        empty = cls(scale, FLOOR * np.eye(n), np.full((n, 2), NO_ROW, dtype=np.int64))
+        return empty.extended(features, owners)
+
     def grades(self, features: FloatArray) -> FloatArray:
         """Return the grade of each atom, shape (n_atoms,)."""
-        return self._selected().grades(features / self.scale)
+        return self._selected().grades(self._rows(features))
 
     def extended(self, features: FloatArray, owners: IntArray) -> SpeciesActiveSet:
         """Return the active set after exchanging rows for those of more atoms.
@@ -69,7 +87,7 @@ class SpeciesActiveSet:
             Configuration and atom of each, shape (n_atoms, 2).
         """
         selected = self._selected()
-        selected.maximise([features / self.scale])
+        selected.maximise([self._rows(features)])
         entered = selected.owners != NO_ROW
         new_owners = self.owners.copy()
         new_owners[entered] = owners[selected.owners[entered]]
@@ -79,6 +97,9 @@ class SpeciesActiveSet:
     def n_seen(self) -> int:
         """Number of directions that the training set shows."""
         return int((self.owners[:, 0] != NO_ROW).sum())
+
+    def _rows(self, features: FloatArray) -> FloatArray:
+        return np.concatenate([features / self.scale, np.ones((len(features), 1))], axis=1)
 
     def _selected(self) -> SelectedRows:
         matrix = self.matrix.copy()
@@ -232,10 +253,7 @@ def build_latent_grade(model: NequIPModel, configurations: Sequence[Atoms], mode
                 f"no configuration of the training set has {symbol}, so a grade for it would mean nothing; add one, or "
                 "train a network without it"
             )
-        scale = float(np.sqrt(np.mean(rows**2))) or 1.0
-        n_features = rows.shape[1]
-        empty = SpeciesActiveSet(scale, FLOOR * np.eye(n_features), np.full((n_features, 2), NO_ROW, dtype=np.int64))
-        active_sets.append(empty.extended(rows, owners[types == kind]))
+        active_sets.append(SpeciesActiveSet.of(rows, owners[types == kind]))
     return LatentGrade(model.info.species, tuple(active_sets), model_sha256)
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from interfaceflow.core.errors import DataFileError, UserInputError
-from interfaceflow.potentials.maxvol import NO_ROW
 from interfaceflow.potentials.nequip.calculator import NequIPCalculator
 from interfaceflow.potentials.nequip.latent_grade import (
     FLOOR,
@@ -23,8 +22,7 @@ def owners_of(n_atoms, configuration=0):
 
 
 def active_set(rows):
-    empty = SpeciesActiveSet(float(np.sqrt(np.mean(rows**2))), FLOOR * np.eye(N), np.full((N, 2), NO_ROW))
-    return empty.extended(rows, owners_of(len(rows)))
+    return SpeciesActiveSet.of(rows, owners_of(len(rows)))
 
 
 @pytest.fixture
@@ -43,7 +41,7 @@ def flat_rows(rows):
 
 def test_training_atoms_have_grades_of_at_most_one(rows):
     found = active_set(rows)
-    assert found.n_seen == N
+    assert found.n_seen == N + 1
     assert found.grades(rows).max() <= 1.001
     assert found.grades(rows[found.owners[:, 1]]) == pytest.approx(1.0)
 
@@ -52,9 +50,9 @@ def test_grade_is_the_change_of_volume_on_exchange(rows):
     found = active_set(rows)
     new = 3.0 * rows[7]
     volumes = []
-    for index in range(N):
+    for index in range(N + 1):
         exchanged = found.matrix.copy()
-        exchanged[index] = new / found.scale
+        exchanged[index] = [*(new / found.scale), 1.0]
         volumes.append(abs(np.linalg.det(exchanged) / np.linalg.det(found.matrix)))
     assert found.grades(new[None])[0] == pytest.approx(max(volumes))
 
@@ -66,12 +64,17 @@ def test_grade_does_not_depend_on_the_basis_of_the_features(rows):
 
 def test_grade_grows_in_proportion_far_away(rows):
     found = active_set(rows)
-    assert found.grades(20 * rows) == pytest.approx(20 * found.grades(rows))
+    assert found.grades(2e4 * rows) == pytest.approx(2 * found.grades(1e4 * rows), rel=1e-2)
+
+
+def test_atom_without_neighbours_is_not_known(rows):
+    found = active_set(rows + 3.0)
+    assert found.grades(np.zeros((1, N)))[0] > 10
 
 
 def test_direction_never_seen_raises_the_grade(flat_rows):
     found = active_set(flat_rows)
-    assert found.n_seen == 4
+    assert found.n_seen == 5
     unseen = np.linalg.svd(flat_rows)[2][-1]
     inside = flat_rows[:5]
     assert found.grades(inside).max() <= 1.001
