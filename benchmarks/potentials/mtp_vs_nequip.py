@@ -88,6 +88,7 @@ def main() -> None:
     parser.add_argument("--levels", type=int, nargs="+", default=[8, 16])
     parser.add_argument("--iterations", type=int, default=150)
     parser.add_argument("--steps", type=int, default=50, help="steps of dynamics that are timed")
+    parser.add_argument("--eager", action="store_true", help="do not compile the network")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     training, held_out, hot = (read_part(options.data, part) for part in ("training", "held_out", "hot"))
@@ -101,20 +102,20 @@ def main() -> None:
         device="cpu",
     )
     (run,) = fit_networks(training, held_out, folder, settings, [options.seed])
-    compiled_path = folder / f"network-{run.checkpoint.sha256[:12]}.nequip.pt2"
-    started = time.perf_counter()
-    compiled = ModelFile.of(compiled_path) if compiled_path.is_file() else compile_nequip(run.checkpoint, compiled_path)
-    compile_wall_s = time.perf_counter() - started
+    models = {"NequIP, checkpoint": load_model(run.checkpoint)}
+    found: dict[str, object] = {"epochs": run.epochs, "n_training": len(training)}
+    if not options.eager:
+        path = folder / f"network-{run.checkpoint.sha256[:12]}.nequip.pt2"
+        compiled = ModelFile.of(path) if path.is_file() else compile_nequip(run.checkpoint, path)
+        models["NequIP, compiled"] = load_model(compiled)
     structures = [label.atoms for label in training]
-    fast, slow = load_model(compiled), load_model(run.checkpoint)
-    contestants: dict[str, tuple[Calculator, float | None]] = {}
+    contestants: dict[str, tuple[Calculator, float]] = {}
     for level in options.levels:
         fit = fit_mtp(training, folder, level=level, iterations=options.iterations)
         contestants[f"MTP level {level}"] = (MTPCalculator(fit.path, SPECIES), fit.cpu_time_s)
-    for name, model in (("NequIP, compiled", fast), ("NequIP, checkpoint", slow)):
+    for name, model in models.items():
         grade = build_latent_grade(model, structures, run.checkpoint.sha256)
-        contestants[name] = (NequIPCalculator(model, grade=grade), run.cpu_time_s or None)
-    found: dict[str, object] = {"epochs": run.epochs, "compile_wall_s": compile_wall_s, "n_training": len(training)}
+        contestants[name] = (NequIPCalculator(model, grade=grade), run.cpu_time_s)
     for name, (calculator, cpu_time_s) in contestants.items():
         found[name] = {
             "fit_cpu_s": cpu_time_s,
