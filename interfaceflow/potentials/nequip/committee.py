@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from interfaceflow.core.errors import DataFileError, UserInputError
-from interfaceflow.core.files import write_atomically
+from interfaceflow.potentials.nequip.array_file import read_arrays, write_arrays
 from interfaceflow.potentials.nequip.model import NequIPModel, NequIPResult
 
 FloatArray = NDArray[np.float64]
@@ -53,10 +52,8 @@ class CommitteeGrade:
 
     def save(self, path: Path) -> None:
         """Write the scales, and the hashes of the networks, to a ``.npz`` file, atomically."""
-        buffer = BytesIO()
         members = np.array([model.file.sha256 for model in self.models])
-        np.savez_compressed(buffer, allow_pickle=False, members=members, scales_eV_A=self.scales_eV_A)
-        write_atomically(path, buffer.getvalue())
+        write_arrays(path, {"members": members, "scales_eV_A": self.scales_eV_A})
 
     @classmethod
     def load(cls, path: Path, models: Sequence[NequIPModel]) -> CommitteeGrade:
@@ -74,13 +71,8 @@ class CommitteeGrade:
         DataFileError
             If the file is absent, damaged, or of another committee.
         """
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                members, scales = [str(one) for one in stored["members"]], stored["scales_eV_A"]
-        except (OSError, ValueError, KeyError) as problem:
-            raise DataFileError(
-                f"{path}: no scales of a committee, or damaged ({problem}); compute them again from the training set"
-            ) from problem
+        stored = read_arrays(path, ("members", "scales_eV_A"), "scales of a committee")
+        members, scales = [str(one) for one in stored["members"]], stored["scales_eV_A"]
         if members != [model.file.sha256 for model in models]:
             raise DataFileError(
                 f"{path}: of another committee than the {len(models)} networks given; give its {len(members)} networks "
