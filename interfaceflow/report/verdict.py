@@ -120,7 +120,9 @@ def _framework(transport: Sequence[TransportDoc]) -> Answer:
     if len(moving) > 1:
         return Answer(question, f"Seen to move in some regions only ({', '.join(moving)})", "open", tuple(evidence))
     if moving:
-        return Answer(question, f"No: {', '.join(moving)} diffuse", "bad", tuple(evidence))
+        return Answer(
+            question, f"No: {', '.join(moving)} {'diffuse' if len(moving) > 1 else 'diffuses'}", "bad", tuple(evidence)
+        )
     evidence.insert(1, "None of their mean squared displacements grows enough for a diffusivity.")
     return Answer(question, "Yes, within these run lengths", "good", tuple(evidence))
 
