@@ -133,7 +133,8 @@ def _crossing(transport: Sequence[TransportDoc], groups: Literal["phase", "regio
         return Answer(question, "Not known yet", "open", ("No production run has been analysed.",))
     with_solid_metal = [doc for doc in transport if not doc.metal_has_melted]
     along_normal: dict[str, list[tuple[TransportDoc, DiffusivityEstimate]]] = {}
-    for doc in sorted(with_solid_metal or transport, key=lambda d: d.temperature_K):
+    # The value to be told is the last one: of the hottest run that was completed, where there is one.
+    for doc in sorted(with_solid_metal or transport, key=lambda d: (d.status == "completed", d.temperature_K)):
         for estimate in doc.estimates:
             if estimate.direction == "out-of-plane":
                 along_normal.setdefault(estimate.label, []).append((doc, estimate))
