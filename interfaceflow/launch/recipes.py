@@ -60,5 +60,11 @@ def copy_recipe(recipe: str, target: Path) -> list[str]:
     return [source.name for source in sources]
 
 
+def what_to_bring(recipe: str) -> str | None:
+    """Return what a recipe wants said to who starts from it, such as which files of their own to bring."""
+    note = Path(str(files("interfaceflow.workflows") / recipe / "init.txt"))
+    return note.read_text(encoding="utf-8").strip() if note.is_file() else None
+
+
 def _configs() -> Path:
     return Path(str(files("interfaceflow.configs") / "recipes"))

@@ -57,14 +57,17 @@ def side_view(atoms: Atoms, normal_axis: int, mobile_species: str) -> str:
 
 def view_legend(atoms: Atoms, mobile_species: str) -> list[tuple[str, str]]:
     """Return what the colours of :func:`side_view` mean, as (style class, words)."""
-    legend: dict[str, str] = {}
-    symbols = atoms.get_chemical_symbols()
-    for index in range(len(atoms)):
-        css = _css(atoms, index, mobile_species)
-        if css not in legend:
-            region = ", interface region" if css.endswith("edge") else ""
-            legend[css] = f"{atoms.arrays[PHASE][index]}-{symbols[index]}{region}"
-    return sorted((css, escape(words)) for css, words in legend.items())
+    shown: dict[str, set[tuple[str, str]]] = {}
+    for index, symbol in enumerate(atoms.get_chemical_symbols()):
+        shown.setdefault(_css(atoms, index, mobile_species), set()).add((str(atoms.arrays[PHASE][index]), symbol))
+    return sorted((css, escape(_words(css, members))) for css, members in shown.items())
+
+
+def _words(css: str, members: set[tuple[str, str]]) -> str:
+    """Name what has one colour: a phase and its element, or the elements of the framework where there are several."""
+    (phase, symbol), *others = sorted(members)
+    name = f"framework: {', '.join(sorted({element for _, element in members}))}" if others else f"{phase}-{symbol}"
+    return name + (", interface region" if css.endswith("edge") else "")
 
 
 def _css(atoms: Atoms, index: int, mobile_species: str) -> str:

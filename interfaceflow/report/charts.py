@@ -147,7 +147,7 @@ def arrhenius_chart(transport: Sequence[TransportDoc], arrhenius: ArrheniusDoc |
     chart = Chart(Axis("1000 K / T", min(inverse) - room, max(inverse) + room), y, width=620, height=420)
     for temperature in sorted({doc.temperature_K for doc in transport}):
         chart.text(1000 / temperature, y.high / 1.18, f"{temperature:.0f} K", "faint-text")
-    series = sorted({(e.label, e.direction) for _, e in found})
+    series = list(dict.fromkeys((e.label, e.direction) for _, e in found))
     for number, (label, direction) in enumerate(series):
         shift = (number - (len(series) - 1) / 2) * 0.024 * (chart.x.high - chart.x.low)
         css = f"{css_of(label)} {direction}"

@@ -94,8 +94,7 @@ def _notice(results: FlowResults) -> str:
         f"the {phase} stands in for {crystal}" for phase, crystal in settings.structures.stand_ins.items()
     )
     return html.paragraph(
-        f"Stand-in crystals: {words}. Numbers on this page are those of the stand-ins, and say nothing of the real "
-        "pair.",
+        f"Stand-in crystals: {words}. The numbers below are those of the stand-ins and say nothing of the real pair.",
         "notice",
     )
 

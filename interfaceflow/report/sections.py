@@ -153,9 +153,10 @@ def production_section(results: FlowResults) -> str:
     docs = sorted(results.all_of(ProductionDoc), key=lambda doc: doc.temperature_K)
     if not docs:
         return html.section("production", "Production runs", html.missing("No production run has finished yet."))
+    has_metal = any(doc.metal_solid_fraction is not None for doc in docs)
     columns = (
         "T / K", "mean T / K", "length / ps", "status", "largest grade", "normal stress / GPa", "drift / meV/atom/ps",
-        "solid metal", "atoms", "atom·steps/s",
+        *(("solid metal",) if has_metal else ()), "atoms", "atom·steps/s",
     )  # fmt: skip
     rows = [
         (
@@ -166,7 +167,7 @@ def production_section(results: FlowResults) -> str:
             grade_text(doc.largest_grade),
             fixed(doc.residual_normal_stress_GPa, 3),
             significant(doc.energy_drift_meV_atom_ps, 2),
-            "no metal" if doc.metal_solid_fraction is None else f"{doc.metal_solid_fraction:.0%}",
+            *((f"{doc.metal_solid_fraction or 0.0:.0%}",) if has_metal else ()),
             str(doc.n_atoms),
             significant(doc.atom_steps_per_s, 2),
         )
@@ -176,5 +177,5 @@ def production_section(results: FlowResults) -> str:
         "The normal stress was relaxed before production at constant cell; compression is positive. 'extrapolated' "
         "means that the run stopped at the break threshold before its time."
     )
-    table = html.table(columns, rows, numeric=(0, 1, 2, 4, 5, 6, 7, 8, 9))
+    table = html.table(columns, rows, numeric=[i for i in range(len(columns)) if i != 3])
     return html.section("production", "Production runs", table, html.paragraph(words, "small"))

@@ -125,7 +125,9 @@ def _framework(transport: Sequence[TransportDoc]) -> Answer:
     if len(moving) > 1:
         return Answer(question, f"Seen to move in some regions only ({', '.join(moving)})", "open", tuple(evidence))
     if moving:
-        return Answer(question, f"No: {', '.join(moving)} diffuse", "bad", tuple(evidence))
+        return Answer(
+            question, f"No: {', '.join(moving)} {'diffuse' if len(moving) > 1 else 'diffuses'}", "bad", tuple(evidence)
+        )
     evidence.insert(1, "None of their mean squared displacements grows enough for a diffusivity.")
     return Answer(question, "Yes, within these run lengths", "good", tuple(evidence))
 
@@ -136,7 +138,8 @@ def _crossing(transport: Sequence[TransportDoc], groups: Literal["phase", "regio
         return Answer(question, "Not known yet", "open", ("No production run has been analysed.",))
     with_solid_metal = [doc for doc in transport if not doc.metal_has_melted]
     along_normal: dict[str, list[tuple[TransportDoc, DiffusivityEstimate]]] = {}
-    for doc in sorted(with_solid_metal or transport, key=lambda d: d.temperature_K):
+    # The value to be told is the last one: of the hottest run that was completed, where there is one.
+    for doc in sorted(with_solid_metal or transport, key=lambda d: (d.status == "completed", d.temperature_K)):
         for estimate in doc.estimates:
             if estimate.direction == "out-of-plane":
                 along_normal.setdefault(estimate.label, []).append((doc, estimate))

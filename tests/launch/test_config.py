@@ -6,6 +6,7 @@ from small_project import SETTINGS, settings
 
 from interfaceflow.core.errors import UserInputError
 from interfaceflow.launch.config import load_config
+from interfaceflow.schemas.recipes import DecompositionInterfacesSettings, LmsLssPairSettings
 from interfaceflow.schemas.settings import ZBLSettings
 
 
@@ -147,3 +148,50 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserInputError, match="not a text file"):
         load_config(tmp_path / "binary.yaml")
+
+
+PAIR = {
+    "recipe": "lms_lss_pair",
+    "title": "a pair",
+    "structures": {
+        "cathode": {"cif": "a.cif", "miller": [1, 0, 0]},
+        "electrolyte": {"cif": "b.cif", "miller": [1, 0, 0], "stand_in_for": "Li10Si2S9"},
+    },
+    "training_set": {
+        "trajectories": [{"cell": "cathode", "temperatures_K": [300.0], "held_out_temperatures_K": [400.0]}]
+    },
+    "learning": {"cells": [{"cell": "electrolyte", "temperature_K": 300.0}]},
+}
+
+
+def test_each_recipe_has_settings_of_its_own(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(PAIR))
+    loaded = load_config(path)
+    assert isinstance(loaded, LmsLssPairSettings)
+    assert (loaded.analysis.groups, loaded.analysis.framework) == ("region", True)
+    assert loaded.structures.production_cell.vacancy_fraction == 0
+    assert loaded.structures.stand_ins == {"electrolyte": "Li10Si2S9"}
+    path.write_text(changed())
+    assert isinstance(load_config(path), DecompositionInterfacesSettings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"melting_point": {}}, ["melting_point (line", "unknown key"]),
+        ({"production": {"fractions_of_melting_point": [0.5]}}, ["unknown key", "temperatures_K"]),
+        ({"learning": {"cells": [{"cell": "metal", "temperature_K": 300}]}}, ["learning.cells[0].cell", "'cathode'"]),
+        ({"recipe": "lms_lss_pairs"}, ["recipe (line", "Did you mean 'lms_lss_pair'?"]),
+        ({"recipe": 3}, ["recipe (line", "3 is not allowed", "'decomposition_interfaces', 'lms_lss_pair'"]),
+    ],
+)
+def test_keys_of_another_recipe_are_refused(tmp_path, changes, expected):
+    message = refusal(tmp_path, yaml.safe_dump(PAIR | changes))
+    assert "1 problem\n" in message
+    assert [words for words in expected if words not in message] == []
+
+
+def test_a_config_without_a_recipe_is_asked_for_one(tmp_path):
+    message = refusal(tmp_path, yaml.safe_dump({name: value for name, value in PAIR.items() if name != "recipe"}))
+    assert "recipe: missing. it must be one of 'decomposition_interfaces', 'lms_lss_pair'" in message

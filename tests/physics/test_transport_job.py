@@ -12,7 +12,7 @@ from maggma.stores import MemoryStore
 
 from interfaceflow.core.errors import CalculationError, DataFileError
 from interfaceflow.core.files import PROJECT_ROOT_VARIABLE, FileRef
-from interfaceflow.core.formats.structure_file import write_structure
+from interfaceflow.core.formats.structure_file import read_structure, write_structure
 from interfaceflow.jobs.transport import analyse_transport, fit_arrhenius
 from interfaceflow.schemas.base import Provenance
 from interfaceflow.schemas.dynamics import ProductionDoc, SegmentDoc
@@ -137,6 +137,40 @@ def test_hopping_metal_and_vibrating_binary(project: Path, store: JobStore) -> N
     assert all(len(curves[name]) == len(curves["lag_ps"]) for name in curves)
     # vibration of the binary: 2 u^2 an axis, two axes (its frame of reference adds a little)
     np.testing.assert_allclose(curves["msd_binary-Li_in-plane"][:40], 4 * 0.15**2, rtol=0.1)
+
+
+def test_motion_by_initial_region_with_the_framework_followed(project: Path, store: JobStore) -> None:
+    """Every atom is in one region; where there is no metal, nothing can melt."""
+    rate = 0.1
+    production = _production(project, 350, rate)
+    atoms = read_structure(production.sidecar.path())
+    phases = np.where(atoms.arrays["phase"] == "metal", "cathode", "electrolyte")
+    height = atoms.positions[:, 2]
+    at_interface = np.abs(height - 14.0) < 3.0
+    atoms.set_array("phase", None)
+    atoms.set_array("phase", phases)
+    atoms.set_array("region", None)
+    atoms.set_array("region", np.where(at_interface, "interface", "interior"))
+    write_structure(atoms, project / "pair.xyz")
+    pair = production.model_copy(update={"sidecar": FileRef.of(project / "pair.xyz"), "metal_solid_fraction": None})
+    settings = AnalysisSettings(hop_length_A=HOP_A, confidence=0.95, groups="region", framework=True)
+    doc = analyse_transport(pair, settings).run(store).output
+    assert doc.metal_is_solid is None
+    assert not doc.metal_has_melted
+    by_group = {(e.label, e.direction): e for e in doc.estimates}
+    lithium = atoms.symbols == "Li"
+    assert [by_group[f"{region}-Li", "in-plane"].n_atoms for region in ("cathode", "interface", "electrolyte")] == [
+        int((lithium & ~at_interface & (phases == "cathode")).sum()),
+        int((lithium & at_interface).sum()),
+        int((lithium & ~at_interface & (phases == "electrolyte")).sum()),
+    ]
+    truth = rate * HOP_A**2 / 4 * 1e-4
+    assert by_group["cathode-Li", "in-plane"].lower_cm2_s < truth < by_group["cathode-Li", "in-plane"].upper_cm2_s
+    assert by_group["electrolyte-Li", "in-plane"].tracer_diffusivity_cm2_s is None
+    assert {e.label for e in doc.framework} == {"electrolyte-Cl"}
+    assert all(e.tracer_diffusivity_cm2_s is None for e in doc.framework)
+    fits = fit_arrhenius([doc], settings).run(store).output.fits
+    assert {fit.label for fit in fits} == {"cathode-Li", "interface-Li", "electrolyte-Li"}
 
 
 def test_molten_metal_has_no_value_and_no_arrhenius_point(project: Path, store: JobStore) -> None:

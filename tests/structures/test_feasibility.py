@@ -1,6 +1,7 @@
 import pytest
 
 from interfaceflow.core.errors import UserInputError
+from interfaceflow.schemas.recipes import CathodeElectrolyteStructuresSettings, CompoundSettings
 from interfaceflow.schemas.settings import CrystalSettings, InterfaceSettings, SlabSettings, StructuresSettings
 from interfaceflow.structures.feasibility import RELAXATION_STRAIN, check_pair
 
@@ -49,3 +50,23 @@ def test_a_compound_without_oxidation_states_is_refused_by_its_key(crystals):
     neon.symbols[neon.symbols == "Cl"] = "Ne"
     with pytest.raises(UserInputError, match=r"structures\.binary\.cif: LiNe: no common oxidation states"):
         check_pair(crystals["Li"], neon, structures())
+
+
+def test_an_element_is_neither_cathode_nor_electrolyte(crystals):
+    pair = CathodeElectrolyteStructuresSettings(
+        cathode=CompoundSettings(cif="Li.cif", miller=(1, 1, 0)),
+        electrolyte=CompoundSettings(cif="LiCl.cif", miller=(1, 0, 0)),
+    )
+    with pytest.raises(UserInputError, match=r"structures\.cathode: Li is an element; .*recipe decomposition_interf"):
+        check_pair(crystals["Li"], crystals["LiCl"], pair)
+
+
+def test_two_compounds_need_no_slabs_but_a_match(crystals):
+    pair = CathodeElectrolyteStructuresSettings(
+        cathode=CompoundSettings(cif="Li2S.cif", miller=(1, 1, 0)),
+        electrolyte=CompoundSettings(cif="Li2S.cif", miller=(1, 1, 0)),
+    )
+    check_pair(crystals["Li2S"], crystals["Li2S"], pair)
+    limited = pair.model_copy(update={"interface": pair.interface.model_copy(update={"max_atoms": 4})})
+    with pytest.raises(UserInputError, match=r"on Li2S\(110\) and \d+ atoms; it fails max_atoms"):
+        check_pair(crystals["Li2S"], crystals["Li2S"], limited)
