@@ -46,6 +46,8 @@ class LabelledConfiguration:
         Whether the calculation met its own criteria.
     magnetic_moments
         Moments, shape (n_atoms,), Bohr magnetons; None where the engine gives none.
+    atomic_charges_e
+        Charges of the atoms by the engine's own population analysis, shape (n_atoms,), e; None where it gives none.
     """
 
     atoms: Atoms
@@ -60,11 +62,13 @@ class LabelledConfiguration:
     charge_e: float = 0.0
     converged: bool = True
     magnetic_moments: NDArray[np.float64] | None = None
+    atomic_charges_e: NDArray[np.float64] | None = None
 
     def to_atoms(self) -> Atoms:
         """Return the configuration with its label where ASE, and extended XYZ, keep it.
 
-        Results are on a ``SinglePointCalculator``: ``energy``, ``free_energy``, ``forces``, ``stress``, ``magmoms``.
+        Results are on a ``SinglePointCalculator``: ``energy``, ``free_energy``, ``forces``, ``stress``, ``magmoms``,
+        ``charges``.
         The rest is in ``info``: ``physics_hash``, ``source``, ``trajectory``, ``temperature_K``, ``charge_e``,
         ``converged``.
         """
@@ -84,6 +88,7 @@ class LabelledConfiguration:
             "forces": self.forces_eV_A,
             "stress": self.stress_eV_A3,
             "magmoms": self.magnetic_moments,
+            "charges": self.atomic_charges_e,
         }
         atoms.calc = SinglePointCalculator(atoms, **{key: value for key, value in results.items() if value is not None})
         return atoms
@@ -125,6 +130,7 @@ class LabelledConfiguration:
             charge_e=float(atoms.info.get("charge_e", 0.0)),
             converged=bool(atoms.info.get("converged", True)),
             magnetic_moments=_array_or_none(results.get("magmoms")),
+            atomic_charges_e=_array_or_none(results.get("charges")),
         )
 
 

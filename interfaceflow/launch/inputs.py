@@ -150,12 +150,11 @@ def _check_species(settings: RecipeSettings, pair: tuple[Atoms, Atoms]) -> None:
 
 
 def _check_level(level: LevelOfTheory, pair: tuple[Atoms, Atoms]) -> None:
-    """Refuse elements that the level of theory does not know."""
-    from interfaceflow.reference.engines import engine_of
-    from interfaceflow.reference.engines.engine import check_request
+    """Refuse a level of theory that is not installed here or does not know an element."""
+    from interfaceflow.reference.engines import check_calculation
 
     for crystal in pair:
-        check_request(engine_of(level), crystal, f"reference.level_of_theory: {level.name}")
+        check_calculation(level, crystal, f"reference.level_of_theory: {level.name}")
 
 
 def _load_level(name: str, beside: Path) -> LevelOfTheory:

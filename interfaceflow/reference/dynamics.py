@@ -10,8 +10,7 @@ from ase import Atoms, units
 
 from interfaceflow.core.errors import CalculationError
 from interfaceflow.core.labelled import LabelledConfiguration
-from interfaceflow.reference.engines import engine_of
-from interfaceflow.reference.engines.engine import check_request
+from interfaceflow.reference.engines import check_calculation
 from interfaceflow.reference.labels import take_label
 from interfaceflow.reference.levels_of_theory import calculator_of
 from interfaceflow.reference.workers import Advance
@@ -85,7 +84,7 @@ def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConf
     from ase.md.langevin import Langevin
     from ase.md.velocitydistribution import Stationary, thermalize_momenta
 
-    check_request(engine_of(task.level), task.atoms, task.name)
+    check_calculation(task.level, task.atoms, task.name)
     generator = np.random.default_rng(task.seed)
     atoms = task.atoms.copy()
     atoms.set_constraint()

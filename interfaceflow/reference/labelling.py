@@ -9,8 +9,7 @@ from ase import Atoms
 
 from interfaceflow.core.labelled import LabelledConfiguration
 from interfaceflow.core.progress import Progress
-from interfaceflow.reference.engines import engine_of
-from interfaceflow.reference.engines.engine import check_request
+from interfaceflow.reference.engines import check_calculation
 from interfaceflow.reference.labels import reason_to_quarantine, take_label
 from interfaceflow.reference.levels_of_theory import calculator_of
 from interfaceflow.reference.workers import Advance, WorkerFailure, map_in_workers
@@ -75,7 +74,7 @@ def label_configurations(
         is computed then.
     """
     for request in requests:
-        check_request(engine_of(level), request.atoms, request.source)
+        check_calculation(level, request.atoms, request.source)
     progress.start(len(requests), "label", f"Labelling with {level.name}")
     outcomes = map_in_workers(
         _label_in_worker,

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from interfaceflow.core.errors import CalculationError, UserInputError
 from interfaceflow.core.labelled import LabelledConfiguration
-from interfaceflow.reference.engines import engine_of
-from interfaceflow.reference.engines.engine import check_request
+from interfaceflow.reference.engines import check_calculation
 from interfaceflow.reference.labels import take_label
 from interfaceflow.reference.levels_of_theory import calculator_of
 from interfaceflow.reference.workers import Advance
@@ -98,7 +97,7 @@ def check_relaxation(task: RelaxationTask) -> None:
     UserInputError
         If the engine cannot compute the configuration, or the cell is to relax without the ions.
     """
-    check_request(engine_of(task.level), task.atoms, task.source)
+    check_calculation(task.level, task.atoms, task.source)
     if not task.relax_ions and task.free_axes != "none":
         raise UserInputError(
             f"{task.source}: the cell (free_axes: {task.free_axes}) cannot relax with the ions fixed; "
