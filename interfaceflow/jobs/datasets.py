@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jobflow.core.job import job
@@ -24,6 +25,7 @@ from interfaceflow.datasets.dataset import (
 )
 from interfaceflow.datasets.ladder import CellName, plan_trajectories
 from interfaceflow.jobs.workspace import Workspace, load_structure
+from interfaceflow.reference.checkpoint import SamplingCheckpoint
 from interfaceflow.reference.dynamics import SamplingTask, sample_trajectory
 from interfaceflow.reference.labelling import LabelRequest, label_configurations
 from interfaceflow.reference.labels import reason_to_quarantine
@@ -161,7 +163,7 @@ def load_dataset(dataset: DatasetDoc) -> Dataset:
 
 
 def _run_trajectories(tasks: Sequence[SamplingTask], folder: Path, reference: ReferenceSettings) -> list[Outcome]:
-    """Run trajectories in the worker pool; each that is done is a file, and is not run again."""
+    """Run trajectories in the worker pool; each that is done is a file, and one that was stopped goes on."""
     files = [folder / f"trajectory-{task.name}-{_identity(task)}.xyz" for task in tasks]
     outcomes: list[Outcome | None] = [_finished(path, task.n_samples) for path, task in zip(files, tasks, strict=True)]
     missing = [index for index, outcome in enumerate(outcomes) if outcome is None]
@@ -170,10 +172,11 @@ def _run_trajectories(tasks: Sequence[SamplingTask], folder: Path, reference: Re
 
     def keep(position: int, frames: list[LabelledConfiguration]) -> None:
         write_labelled(frames, files[missing[position]])
+        SamplingCheckpoint(_checkpoint(files[missing[position]])).remove()
 
     computed = map_in_workers(
         sample_trajectory,
-        [tasks[index] for index in missing],
+        [replace(tasks[index], checkpoint=_checkpoint(files[index])) for index in missing],
         n_workers=reference.n_workers,
         size=lambda task: len(task.atoms) * task.n_steps,
         progress=progress,
@@ -181,6 +184,10 @@ def _run_trajectories(tasks: Sequence[SamplingTask], folder: Path, reference: Re
     )
     by_index = dict(zip(missing, computed, strict=True))
     return [by_index[index] if outcome is None else outcome for index, outcome in enumerate(outcomes)]
+
+
+def _checkpoint(trajectory: Path) -> Path:
+    return trajectory.with_suffix(".state.npz")
 
 
 def _finished(path: Path, n_samples: int) -> list[LabelledConfiguration] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +11,7 @@ from ase import Atoms, units
 
 from interfaceflow.core.errors import CalculationError
 from interfaceflow.core.labelled import LabelledConfiguration
+from interfaceflow.reference.checkpoint import SamplingCheckpoint
 from interfaceflow.reference.engines import check_calculation
 from interfaceflow.reference.labels import take_label
 from interfaceflow.reference.levels_of_theory import calculator_of
@@ -43,6 +45,8 @@ class SamplingTask:
         Level of theory.
     name
         Name of the run, and so of the trajectory.
+    checkpoint
+        File, of this task alone, in which the run is stored at each kept frame, to go on from after a stop.
     """
 
     atoms: Atoms
@@ -53,6 +57,7 @@ class SamplingTask:
     seed: int
     level: LevelOfTheory
     name: str
+    checkpoint: Path | None = None
 
     @property
     def n_samples(self) -> int:
@@ -62,6 +67,9 @@ class SamplingTask:
 
 def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConfiguration]:
     """Run Langevin dynamics at constant volume and keep labelled frames; one unit of progress for each step.
+
+    A run that was stopped goes on from the last frame it kept, with its velocities and the thermostat's next random
+    number.
 
     Velocities start at twice the temperature: within a vibration half of that becomes potential energy, and a short
     run is at its temperature from then on. Langevin dynamics thermalises every atom by itself, which short runs need;
@@ -88,18 +96,28 @@ def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConf
     generator = np.random.default_rng(task.seed)
     atoms = task.atoms.copy()
     atoms.set_constraint()
-    thermalize_momenta(atoms, 2 * task.temperature_K, exact_temperature=len(atoms) > 1, rng=generator)
-    Stationary(atoms)
+    checkpoint = None if task.checkpoint is None else SamplingCheckpoint(task.checkpoint)
+    state = None if checkpoint is None else checkpoint.read()
+    if state is None:
+        thermalize_momenta(atoms, 2 * task.temperature_K, exact_temperature=len(atoms) > 1, rng=generator)
+        Stationary(atoms)
+    else:
+        atoms.positions = state.positions
+        atoms.set_momenta(state.momenta)
+        generator.bit_generator.state = state.generator_state
+        advance(state.step)
     atoms.set_constraint(FixCom())
     atoms.calc = calculator_of(task.level)
     thermostat: dict[str, Any] = {"temperature_K": task.temperature_K, "friction": FRICTION_PER_FS / units.fs}
     dynamics = Langevin(atoms, task.timestep_fs * units.fs, fixcm=False, rng=generator, **thermostat)
-    frames = []
-    for step in range(1, task.n_steps + 1):
+    frames = [] if state is None else state.frames
+    for step in range(1 if state is None else state.step + 1, task.n_steps + 1):
         dynamics.run(1)
         _check_together(atoms, step, task)
         if step % task.sample_every == 0:
             frames.append(_label(atoms, step, task))
+            if checkpoint is not None:
+                checkpoint.write(step, atoms, generator, frames[-1])
         advance()
     return frames
 
