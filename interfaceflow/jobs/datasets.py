@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,11 +24,12 @@ from interfaceflow.datasets.dataset import (
 )
 from interfaceflow.datasets.ladder import CellName, plan_trajectories
 from interfaceflow.jobs.workspace import Workspace, load_structure
-from interfaceflow.reference.checkpoint import SamplingCheckpoint
+from interfaceflow.reference.checkpoint import SamplingCheckpoint, calculation_identity
 from interfaceflow.reference.dynamics import SamplingTask, sample_trajectory
 from interfaceflow.reference.labelling import LabelRequest, label_configurations
 from interfaceflow.reference.labels import reason_to_quarantine
 from interfaceflow.reference.levels_of_theory import packages_of
+from interfaceflow.reference.quarantine import check_quarantined_share
 from interfaceflow.reference.workers import WorkerFailure, map_in_workers
 from interfaceflow.schemas.datasets import DatasetDoc, QuarantinedLabel
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
@@ -74,7 +74,7 @@ def sample_training_set(
     UserInputError
         If a cell cannot be computed at this level of theory, or nothing is left to train on.
     CalculationError
-        If nothing is left to test on.
+        If nothing is left to test on, or too many labels cannot be trusted.
     """
     workspace = Workspace()
     relaxed: dict[CellName, RelaxationDoc] = {"metal": metal, "binary": binary, "interface": interface}
@@ -94,11 +94,14 @@ def sample_training_set(
         for plan in plans
     ]
     starts = [LabelRequest(atoms, f"relaxed {name}", f"relaxed-{name}") for name, atoms in cells.items()]
-    trusted, quarantined = label_configurations(starts, level, reference.n_workers, progress_reporter())
+    trusted, quarantined = label_configurations(
+        starts, level, reference.n_workers, progress_reporter(), workspace.folder
+    )
     for task, outcome in zip(tasks, _run_trajectories(tasks, workspace.folder, reference), strict=True):
         good, bad = _sort_out(task.name, outcome)
         trusted += good
         quarantined += bad
+    check_quarantined_share(len(trusted), quarantined, reference.max_quarantined_share, "the training set")
     dataset = make_dataset(trusted, frozenset(plan.name for plan in plans if plan.held_out))
     if not dataset.held_out:
         raise CalculationError(f"no held-out configuration has a label one can trust: {_first_reasons(quarantined)}")
@@ -201,10 +204,15 @@ def _finished(path: Path, n_samples: int) -> list[LabelledConfiguration] | None:
 
 def _identity(task: SamplingTask) -> str:
     """Return a short hash of everything that decides what a trajectory gives."""
-    arrays = [task.atoms.numbers, task.atoms.cell.array.round(6), task.atoms.positions.round(6)]
-    numbers = f"{task.temperature_K} {task.timestep_fs} {task.n_steps} {task.sample_every} {task.seed}"
-    text = f"{numbers} {task.level.physics_hash}".encode()
-    return hashlib.sha256(text + b"".join(array.tobytes() for array in arrays)).hexdigest()[:12]
+    return calculation_identity(
+        task.atoms,
+        task.temperature_K,
+        task.timestep_fs,
+        task.n_steps,
+        task.sample_every,
+        task.seed,
+        task.level.physics_hash,
+    )
 
 
 def _sort_out(name: str, outcome: Outcome) -> tuple[list[LabelledConfiguration], list[QuarantinedLabel]]:

@@ -17,7 +17,7 @@ from interfaceflow.launch.recipes import recipe_structures
 from interfaceflow.potentials.mlp_executable import MLP_VARIABLE, MlpExecutable
 from interfaceflow.schemas.inputs import RecipeInputs
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
-from interfaceflow.schemas.settings import PotentialSettings, RecipeSettings
+from interfaceflow.schemas.settings import PotentialSettings, RecipeSettings, ReferenceSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -89,7 +89,7 @@ def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> Foun
     crystals = settings.structures
     metal = check(lambda: _find_crystal(crystals.metal.cif, "structures.metal.cif", settings.recipe, beside))
     binary = check(lambda: _find_crystal(crystals.binary.cif, "structures.binary.cif", settings.recipe, beside))
-    level = check(lambda: _load_level(settings.reference.level_of_theory, beside))
+    level = check(lambda: _load_level(settings.reference, beside))
     mlp = check(lambda: _find_mlp(settings.potential, beside))
     check(lambda: check_folder(root))
     check(lambda: _check_disk(settings, root))
@@ -157,10 +157,11 @@ def _check_level(level: LevelOfTheory, pair: tuple[Atoms, Atoms]) -> None:
         check_calculation(level, crystal, f"reference.level_of_theory: {level.name}")
 
 
-def _load_level(name: str, beside: Path) -> LevelOfTheory:
+def _load_level(reference: ReferenceSettings, beside: Path) -> LevelOfTheory:
     from interfaceflow.reference.levels_of_theory import load_level_of_theory
 
-    return load_level_of_theory(name, beside)
+    level = load_level_of_theory(reference.level_of_theory, beside)
+    return level if reference.n_ranks is None else level.model_copy(update={"n_ranks": reference.n_ranks})
 
 
 def _find_mlp(potential: PotentialSettings, beside: Path) -> str | None:
