@@ -33,14 +33,14 @@ def check_quarantined_share(
     Raises
     ------
     CalculationError
-        If a batch of at least `SMALLEST_BATCH` labels has a larger share of refused ones; the message names the reasons.
+        If a batch of at least `SMALLEST_BATCH` labels has a larger share of refused ones; it names the reasons.
     """
     n_labels = n_trusted + len(quarantined)
     if n_labels < SMALLEST_BATCH or len(quarantined) <= max_share * n_labels:
         return
     raise CalculationError(
-        f"{batch}: {len(quarantined)} of {n_labels} labels cannot be trusted ({len(quarantined) / n_labels:.0%}, allowed "
-        f"{max_share:.0%}): {summarise_reasons(quarantined)}. Look at the first of them; correct the structures or the "
+        f"{batch}: {len(quarantined)} of {n_labels} labels cannot be trusted ({len(quarantined) / n_labels:.0%}, "
+        f"allowed {max_share:.0%}): {summarise_reasons(quarantined)}. Look at the first of them; correct the structures or the "
         "level of theory, or raise reference.max_quarantined_share. Labels that are done are kept"
     )
 

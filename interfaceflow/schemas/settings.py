@@ -92,7 +92,7 @@ class ReferenceSettings(Settings):
         default=None,
         ge=1,
         le=4096,
-        description="MPI ranks of one calculation, for engines that have them; that of the level of theory if not given",
+        description="MPI ranks of one calculation, where the engine has them; the level of theory's if not given",
     )
     max_quarantined_share: float = quantity(
         "1",

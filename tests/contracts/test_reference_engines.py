@@ -290,6 +290,7 @@ class TestChgnet(ReferenceContract):
             self.compute(level, bulk("Li", "sc", a=12.0))
 
 
+@pytest.mark.slow
 class TestGfn1Xtb(ReferenceContract):
     crystals = (skewed_primitive,)
     step_A = 5e-3

@@ -21,7 +21,7 @@ class ConvergesNowAndThen(LennardJones):
 
 
 class WithoutStress(Calculator):
-    implemented_properties = ["energy", "forces"]
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 - as ASE has it
 
 
 class NoCalculator:

@@ -65,13 +65,13 @@ def test_what_cannot_be_used_is_refused_before_anything_is_computed(calculator, 
 
 
 def test_a_module_of_no_package_needs_a_version_of_its_own():
-    with pytest.raises(UserInputError, match="set physics.package_version"):
+    with pytest.raises(UserInputError, match=r"set physics\.package_version"):
         with_package_version(level_of("broken_calculators:make_pairs", package_version=None))
 
 
 def test_a_function_may_make_the_calculator():
     assert calculator_of(level_of("broken_calculators:make_pairs", {"epsilon": 0.1})).parameters["epsilon"] == 0.1
-    with pytest.raises(UserInputError, match="does not take physics.arguments.*epsilom"):
+    with pytest.raises(UserInputError, match=r"does not take physics\.arguments.*epsilom"):
         calculator_of(level_of("broken_calculators:make_pairs", {"epsilom": 0.1}))
     with pytest.raises(UserInputError, match="is no ASE calculator"):
         calculator_of(level_of("broken_calculators:make_nothing"))

@@ -14,7 +14,7 @@ def test_a_few_bad_labels_stop_nothing():
 
 
 def test_too_many_bad_labels_stop_the_flow_and_the_message_names_the_reasons():
-    quarantined = refused(2) + [QuarantinedLabel(source="frame 9", reason="atoms are too close")]
+    quarantined = [*refused(2), QuarantinedLabel(source="frame 9", reason="atoms are too close")]
     with pytest.raises(CalculationError) as caught:
         check_quarantined_share(5, quarantined, 0.25, "round 1")
     assert "round 1: 3 of 8 labels cannot be trusted (38%, allowed 25%)" in str(caught.value)

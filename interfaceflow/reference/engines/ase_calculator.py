@@ -38,6 +38,7 @@ def with_package_version(level: LevelOfTheory) -> LevelOfTheory:
     installed = _installed_version(settings)
     given = settings.package_version
     if installed is None and given is None:
+        _find(settings.module, settings.name)
         raise UserInputError(
             f"{level.name}: {settings.module} belongs to no installed package, so nothing tells one version of it from "
             "another; install the package it is part of, or set physics.package_version to a name of your own for it"
@@ -101,8 +102,8 @@ def _installed_version(settings: AseSettings) -> str | None:
 def _check_ready(level: LevelOfTheory, elements: frozenset[str]) -> None:
     settings = level.physics
     assert isinstance(settings, AseSettings)
-    with_package_version(level)
     _find(settings.module, settings.name)
+    with_package_version(level)
 
 
 def _make_calculator(level: LevelOfTheory) -> Calculator:
