@@ -39,9 +39,10 @@ def check_quarantined_share(
     if n_labels < SMALLEST_BATCH or len(quarantined) <= max_share * n_labels:
         return
     raise CalculationError(
-        f"{batch}: {len(quarantined)} of {n_labels} labels cannot be trusted ({len(quarantined) / n_labels:.0%}, "
-        f"allowed {max_share:.0%}): {summarise_reasons(quarantined)}. Look at the first of them; correct the structures or the "
-        "level of theory, or raise reference.max_quarantined_share. Labels that are done are kept"
+        f"{batch}: {len(quarantined)} of {n_labels} labels cannot be trusted "
+        f"({len(quarantined) / n_labels:.0%}, allowed {max_share:.0%}): {summarise_reasons(quarantined)}. Look at the "
+        "first of them; correct the structures or the level of theory, or raise reference.max_quarantined_share. "
+        "Labels that are done are kept"
     )
 
 

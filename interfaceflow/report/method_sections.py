@@ -38,7 +38,8 @@ def learning_section(results: FlowResults) -> str:
     title = "Active learning"
     rounds = sorted(results.all_of(LearningRoundDoc), key=lambda doc: doc.round_index)
     if not rounds:
-        return html.section("learning", title, html.missing("No learning round has finished yet."))
+        missing = html.missing("No learning round has finished yet.")
+        return html.section("learning", title, missing, _refused_labels(results))
     grade, labels = charts.learning_charts(rounds, results.settings.learning)
     last = rounds[-1]
     outcome = {
@@ -69,7 +70,17 @@ def learning_section(results: FlowResults) -> str:
         html.figure(grade, "Largest extrapolation grade of each round; red: at least one run broke."),
         html.figure(labels, "Configurations in the training set after each round, and new ones (coloured)."),
     )
-    return html.section("learning", title, html.paragraph(outcome), pair, html.table(columns, rows, numeric=range(10)))
+    table = html.table(columns, rows, numeric=range(10))
+    return html.section("learning", title, html.paragraph(outcome), pair, table, _refused_labels(results))
+
+
+def _refused_labels(results: FlowResults) -> str:
+    """List the labels that nothing was trained on, with the reason of each."""
+    refused = results.quarantined
+    if not refused:
+        return ""
+    table = html.table(("configuration", "reason"), [(label.source, label.reason) for label in refused])
+    return html.folded(f"Labels that were refused, and why: {len(refused)}", table)
 
 
 def accuracy_section(results: FlowResults) -> str:
