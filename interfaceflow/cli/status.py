@@ -31,6 +31,8 @@ def status(
     typer.echo(f"flow {shown.record.flow_uuid[:8]}: {shown.record.title} ({shown.record.config_path})")
     typer.echo(align(("uuid", "job", "state", "launches", "time", "progress"), shown.table()))
     typer.echo(shown.summary())
+    if refused := shown.quarantine():
+        typer.echo(refused)
     for job in shown.failures():
         typer.echo(f"failed: {job.name} ({job.uuid[:8]}): {job.error}\n    its log: {job.launch_folder}/log")
     if shown.failures():

@@ -62,10 +62,9 @@ def run_child(
     ExternalProgramError
         If a neighbour in `run_side_by_side` failed, and this run was ended for it.
     """
-    words = [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid()), *map(str, command)]
     with output.open("wb") as stream:
         child = subprocess.Popen(
-            words,
+            tethered(command),
             cwd=folder,
             env=dict(environment),
             # A pipe without a writer: MPI launchers forward what they can read, and /dev/null is not empty where some
@@ -80,8 +79,19 @@ def run_child(
         try:
             return _await(child, watch)
         except BaseException:
-            _end(child)
+            end_child(child)
             raise
+
+
+def tethered(command: Sequence[str | Path]) -> list[str]:
+    """Return a command that runs another, which is asked to end when this process dies in any way.
+
+    Parameters
+    ----------
+    command
+        Absolute path of the program, and its arguments.
+    """
+    return [sys.executable, "-I", "-S", "-c", _TETHER, str(os.getpid()), *map(str, command)]
 
 
 def run_side_by_side(tasks: Sequence[Callable[[], T]], n_workers: int) -> list[T]:
@@ -122,8 +132,8 @@ def _await(child: subprocess.Popen[bytes], watch: Callable[[], None] | None) -> 
                 watch()
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a child and its group: first a request, then by force."""
+def end_child(child: subprocess.Popen[bytes]) -> None:
+    """End a child, which leads a process group, and its group: first a request, then by force."""
     for kind in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(child.pid, kind)

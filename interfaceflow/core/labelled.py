@@ -51,6 +51,8 @@ class LabelledConfiguration:
     energy_alignment_eV
         What was added to both energies of a charged cell so that they are on the scale of neutral cells, eV; None
         where nothing was.
+    atomic_charges_e
+        Charges of the atoms by the engine's own population analysis, shape (n_atoms,), e; None where it gives none.
     """
 
     atoms: Atoms
@@ -67,11 +69,13 @@ class LabelledConfiguration:
     magnetic_moments: NDArray[np.float64] | None = None
     system: str | None = None
     energy_alignment_eV: float | None = None
+    atomic_charges_e: NDArray[np.float64] | None = None
 
     def to_atoms(self) -> Atoms:
         """Return the configuration with its label where ASE, and extended XYZ, keep it.
 
-        Results are on a ``SinglePointCalculator``: ``energy``, ``free_energy``, ``forces``, ``stress``, ``magmoms``.
+        Results are on a ``SinglePointCalculator``: ``energy``, ``free_energy``, ``forces``, ``stress``, ``magmoms``,
+        ``charges``.
         The rest is in ``info``: ``physics_hash``, ``source``, ``trajectory``, ``temperature_K``, ``charge_e``,
         ``converged``, ``system``, ``energy_alignment_eV``.
         """
@@ -95,6 +99,7 @@ class LabelledConfiguration:
             "forces": self.forces_eV_A,
             "stress": self.stress_eV_A3,
             "magmoms": self.magnetic_moments,
+            "charges": self.atomic_charges_e,
         }
         atoms.calc = SinglePointCalculator(atoms, **{key: value for key, value in results.items() if value is not None})
         return atoms
@@ -138,6 +143,7 @@ class LabelledConfiguration:
             magnetic_moments=_array_or_none(results.get("magmoms")),
             system=None if system is None else str(system),
             energy_alignment_eV=_float_or_none(atoms.info.get("energy_alignment_eV")),
+            atomic_charges_e=_array_or_none(results.get("charges")),
         )
 
 

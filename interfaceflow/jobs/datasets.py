@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +27,12 @@ from interfaceflow.datasets.decorrelation import choose_decorrelated
 from interfaceflow.datasets.distances import minimum_distances
 from interfaceflow.datasets.ladder import TrajectoryPlan, plan_trajectories
 from interfaceflow.jobs.workspace import Workspace, load_structure
+from interfaceflow.reference.checkpoint import SamplingCheckpoint, calculation_identity
 from interfaceflow.reference.dynamics import SamplingTask, sample_trajectory
 from interfaceflow.reference.labelling import LabelRequest, label_configurations
 from interfaceflow.reference.labels import reason_to_quarantine
 from interfaceflow.reference.levels_of_theory import packages_of
+from interfaceflow.reference.quarantine import check_quarantined_share
 from interfaceflow.reference.workers import WorkerFailure, map_in_workers
 from interfaceflow.schemas.base import Provenance
 from interfaceflow.schemas.datasets import DatasetDoc, PlannedRun, QuarantinedLabel, TrajectoryDoc
@@ -96,16 +97,19 @@ def sample_training_set(
     UserInputError
         If a cell cannot be computed at this level of theory, or nothing is left to train on.
     CalculationError
-        If nothing is left to test on.
+        If nothing is left to test on, or too many labels cannot be trusted.
     """
     workspace = Workspace()
     ladder = plan_ladder(relaxed, settings, seed)
-    trusted, quarantined = label_configurations(ladder.requests, level, reference.n_workers, progress_reporter())
+    trusted, quarantined = label_configurations(
+        ladder.requests, level, reference.n_workers, progress_reporter(), workspace.folder
+    )
     tasks = [sampling_task(plan, settings, level) for plan in ladder.plans]
     for task, outcome in zip(tasks, _run_trajectories(tasks, workspace.folder, reference), strict=True):
         good, bad = _sort_out(task.name, outcome)
         trusted += good
         quarantined += bad
+    check_quarantined_share(len(trusted), quarantined, reference.max_quarantined_share, "the training set")
     runs = [plan.run for plan in ladder.plans]
     return build_dataset(workspace, (trusted, quarantined), runs, settings, level, seed)
 
@@ -258,7 +262,7 @@ def load_dataset(dataset: DatasetDoc) -> Dataset:
 
 
 def _run_trajectories(tasks: Sequence[SamplingTask], folder: Path, reference: ReferenceSettings) -> list[Outcome]:
-    """Run trajectories in the worker pool; each that is done is a file, and is not run again."""
+    """Run trajectories in the worker pool; each that is done is a file, and one that was stopped goes on."""
     files = [folder / f"trajectory-{task.name}-{_identity(task)}.xyz" for task in tasks]
     outcomes: list[Outcome | None] = [_finished(path, task.n_samples) for path, task in zip(files, tasks, strict=True)]
     missing = [index for index, outcome in enumerate(outcomes) if outcome is None]
@@ -267,10 +271,11 @@ def _run_trajectories(tasks: Sequence[SamplingTask], folder: Path, reference: Re
 
     def keep(position: int, frames: list[LabelledConfiguration]) -> None:
         write_labelled(frames, files[missing[position]])
+        SamplingCheckpoint(_checkpoint(files[missing[position]])).remove()
 
     computed = map_in_workers(
         sample_trajectory,
-        [tasks[index] for index in missing],
+        [replace(tasks[index], checkpoint=_checkpoint(files[index])) for index in missing],
         n_workers=reference.n_workers,
         size=lambda task: len(task.atoms) * task.n_steps_in_all,
         progress=progress,
@@ -278,6 +283,10 @@ def _run_trajectories(tasks: Sequence[SamplingTask], folder: Path, reference: Re
     )
     by_index = dict(zip(missing, computed, strict=True))
     return [by_index[index] if outcome is None else outcome for index, outcome in enumerate(outcomes)]
+
+
+def _checkpoint(trajectory: Path) -> Path:
+    return trajectory.with_suffix(".state.npz")
 
 
 def _finished(path: Path, n_samples: int) -> list[LabelledConfiguration] | None:
@@ -291,10 +300,18 @@ def _finished(path: Path, n_samples: int) -> list[LabelledConfiguration] | None:
 
 def _identity(task: SamplingTask) -> str:
     """Return a short hash of everything that decides what a trajectory gives."""
-    arrays = [task.atoms.numbers, task.atoms.cell.array.round(6), task.atoms.positions.round(6)]
-    lengths = f"{task.ramp_steps} {task.ramp_from_K} {task.equilibration_steps} {task.n_steps} {task.sample_every}"
-    text = f"{task.temperature_K} {task.timestep_fs} {lengths} {task.seed} {task.level.physics_hash}".encode()
-    return hashlib.sha256(text + b"".join(array.tobytes() for array in arrays)).hexdigest()[:12]
+    return calculation_identity(
+        task.atoms,
+        task.ramp_steps,
+        task.ramp_from_K,
+        task.equilibration_steps,
+        task.temperature_K,
+        task.timestep_fs,
+        task.n_steps,
+        task.sample_every,
+        task.seed,
+        task.level.physics_hash,
+    )
 
 
 def _sort_out(name: str, outcome: Outcome) -> tuple[list[LabelledConfiguration], list[QuarantinedLabel]]:

@@ -26,6 +26,7 @@ from interfaceflow.jobs.potentials import category_of, fit_potential, pair_style
 from interfaceflow.jobs.wiring import wire
 from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.reference.labelling import LabelRequest, label_configurations
+from interfaceflow.reference.quarantine import check_quarantined_share
 from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc
 from interfaceflow.schemas.learning import (
     ExplorationDoc,
@@ -232,6 +233,11 @@ def label_frames(selection: SelectionDoc, plan: LearningPlan, round_index: int) 
         Level of theory and number of workers.
     round_index
         Number of the round, for the labels' source.
+
+    Raises
+    ------
+    CalculationError
+        If too many labels cannot be trusted.
     """
     workspace = Workspace()
     if selection.frames is None:
@@ -241,7 +247,11 @@ def label_frames(selection: SelectionDoc, plan: LearningPlan, round_index: int) 
         LabelRequest(atoms, f"{trajectory}, frame {number}", trajectory)
         for number, atoms in enumerate(read_structures(selection.frames.path()))
     ]
-    labelled, quarantined = label_configurations(requests, plan.level, plan.reference.n_workers, progress_reporter())
+    reference = plan.reference
+    labelled, quarantined = label_configurations(
+        requests, plan.level, reference.n_workers, progress_reporter(), workspace.folder
+    )
+    check_quarantined_share(len(labelled), quarantined, reference.max_quarantined_share, trajectory)
     path = workspace.path("labels.xyz")
     if labelled:
         write_labelled(labelled, path)

@@ -7,6 +7,7 @@ from jobflow.core.job import job
 from interfaceflow.core.errors import CalculationError
 from interfaceflow.core.progress import progress_reporter
 from interfaceflow.jobs.workspace import Workspace, load_structure
+from interfaceflow.reference.checkpoint import calculation_identity
 from interfaceflow.reference.levels_of_theory import packages_of
 from interfaceflow.reference.relaxation import Relaxation, RelaxationTask, check_relaxation, relax_in_worker
 from interfaceflow.reference.workers import WorkerFailure, map_in_workers
@@ -41,7 +42,7 @@ def relax(requests: list[RelaxationRequest], level: LevelOfTheory, settings: Ref
         If a calculation gave nothing usable.
     """
     workspace = Workspace()
-    tasks = [_task(request, level, settings) for request in requests]
+    tasks = [_task(request, level, settings, workspace) for request in requests]
     for task in tasks:
         check_relaxation(task)
     progress = progress_reporter()
@@ -63,16 +64,21 @@ def relax(requests: list[RelaxationRequest], level: LevelOfTheory, settings: Ref
     ]
 
 
-def _task(request: RelaxationRequest, level: LevelOfTheory, settings: ReferenceSettings) -> RelaxationTask:
+def _task(
+    request: RelaxationRequest, level: LevelOfTheory, settings: ReferenceSettings, workspace: Workspace
+) -> RelaxationTask:
     layers = "" if request.n_layers is None else f", {request.n_layers} layers"
+    atoms = load_structure(request.structure)
+    identity = calculation_identity(atoms, request.free_axes, level.physics_hash)
     return RelaxationTask(
-        atoms=load_structure(request.structure),
+        atoms=atoms,
         free_axes=request.free_axes,
         relax_ions=request.relax_ions,
         force_tolerance_eV_A=settings.force_tolerance_eV_A,
         max_steps=settings.max_steps,
         level=level,
         source=f"{request.kind.replace('_', ' ')} {request.name}{layers}",
+        checkpoint=workspace.path(f"relaxation-{identity}.npz"),
     )
 
 

@@ -60,6 +60,7 @@ def examine() -> list[Finding]:
         lambda: _program("VASP", ("vasp_std", "vasp"), "licensed; flows cannot use it yet, only chgnet"),
         lambda: _program("CP2K", ("cp2k.psmp", "cp2k"), "apt-get install cp2k; flows cannot use it yet, only chgnet"),
         _gpaw,
+        _tblite,
         _folder,
     ]
     return [check() for check in checks]
@@ -155,9 +156,38 @@ def _program(name: str, commands: tuple[str, ...], remedy: str) -> Finding:
 
 
 def _gpaw() -> Finding:
+    """Load GPAW's compiled part, and look for its datasets."""
+    from interfaceflow.reference.engines.gpaw import HOW_TO_INSTALL, check_datasets
+    from interfaceflow.schemas.gpaw import GpawSettings
+
     if find_spec("gpaw") is None:
-        return Finding("GPAW", "absent", "not needed", "pip install gpaw; flows cannot use it yet, only chgnet")
-    return Finding("GPAW", "absent", f"{version('gpaw')}; flows cannot use it yet")
+        return Finding("GPAW", "absent", "needed for the level of theory gpaw-pbe alone", HOW_TO_INSTALL)
+    found = version("gpaw")
+    script = "from gpaw import cgpaw; print(cgpaw.libxc_version, cgpaw.have_mpi)"
+    try:
+        said = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, timeout=3 * _TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding("GPAW", "broken", f"{found}: {error}", HOW_TO_INSTALL)
+    if said.returncode != 0:
+        return Finding("GPAW", "broken", f"{found}: {said.stderr.strip()[-200:]}", HOW_TO_INSTALL)
+    libxc, has_mpi = said.stdout.split()
+    settings = GpawSettings(engine="gpaw", cutoff_eV=400, k_spacing_per_A=0.3, smearing_width_eV=0.05)
+    try:
+        check_datasets(settings, frozenset())
+    except InterfaceflowError as error:
+        return Finding("GPAW", "broken", f"{found}: {error}", HOW_TO_INSTALL)
+    ranks = "several MPI ranks" if has_mpi == "True" else "one rank only: built without MPI"
+    return Finding("GPAW", "works", f"{found}, libxc {libxc}, datasets of {settings.datasets}, {ranks}")
+
+
+def _tblite() -> Finding:
+    if find_spec("tblite") is None:
+        return Finding(
+            "tblite", "absent", "needed for the level of theory gfn1-xtb alone", "pip install 'interfaceflow[xtb]'"
+        )
+    return Finding("tblite", "works", version("tblite"))
 
 
 def _folder() -> Finding:

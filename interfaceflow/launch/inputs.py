@@ -23,6 +23,7 @@ from interfaceflow.schemas.settings import (
     MtpSettings,
     PotentialSettings,
     RecipeSettings,
+    ReferenceSettings,
     TrainingSetSettings,
 )
 
@@ -99,7 +100,7 @@ def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> Foun
         for phase, crystal in chosen.items()
     }
     crystals = {phase: crystal for phase, crystal in looked_for.items() if crystal is not None}
-    level = check(lambda: _load_level(settings.reference.level_of_theory, beside))
+    level = check(lambda: _load_level(settings.reference, beside))
     potential = check(lambda: _find_potential(settings.potential, beside))
     check(lambda: check_folder(root))
     check(lambda: _check_disk(settings, root))
@@ -167,12 +168,11 @@ def _check_species(settings: RecipeSettings, pair: Sequence[Atoms]) -> None:
 
 
 def _check_level(level: LevelOfTheory, pair: Sequence[Atoms]) -> None:
-    """Refuse elements that the level of theory does not know."""
-    from interfaceflow.reference.engines import engine_of
-    from interfaceflow.reference.engines.engine import check_request
+    """Refuse a level of theory that is not installed here or does not know an element."""
+    from interfaceflow.reference.engines import check_calculation
 
     for crystal in pair:
-        check_request(engine_of(level), crystal, f"reference.level_of_theory: {level.name}")
+        check_calculation(level, crystal, f"reference.level_of_theory: {level.name}")
 
 
 def _check_charges(level: LevelOfTheory, training_set: TrainingSetSettings) -> None:
@@ -187,10 +187,11 @@ def _check_charges(level: LevelOfTheory, training_set: TrainingSetSettings) -> N
         )
 
 
-def _load_level(name: str, beside: Path) -> LevelOfTheory:
+def _load_level(reference: ReferenceSettings, beside: Path) -> LevelOfTheory:
     from interfaceflow.reference.levels_of_theory import load_level_of_theory
 
-    return load_level_of_theory(name, beside)
+    level = load_level_of_theory(reference.level_of_theory, beside)
+    return level if reference.n_ranks is None else level.model_copy(update={"n_ranks": reference.n_ranks})
 
 
 def _find_potential(potential: PotentialSettings, beside: Path) -> PotentialSettings:

@@ -10,6 +10,8 @@ from interfaceflow.launch.backend import look_at_project
 from interfaceflow.launch.jobs_of_flow import FlowState, JobState, read_flow
 from interfaceflow.launch.lock import is_in_use
 from interfaceflow.launch.progress_file import StepProgress, read_progress
+from interfaceflow.reference.quarantine import summarise_reasons
+from interfaceflow.schemas.datasets import QuarantinedLabel
 from interfaceflow.store.records import FlowRecord
 
 
@@ -29,6 +31,8 @@ class FlowStatus:
         How long jobs of each name took in this project so far, s.
     is_abandoned
         Whether jobs could run, or are marked as running, though no process runs them.
+    quarantined
+        Labels that were refused.
     """
 
     record: FlowRecord
@@ -36,6 +40,7 @@ class FlowStatus:
     progress: StepProgress | None
     seconds_before: dict[str, float]
     is_abandoned: bool
+    quarantined: tuple[QuarantinedLabel, ...]
 
     def table(self) -> list[tuple[str, ...]]:
         """Return one row for each job: uuid, name, state, launches, time, progress."""
@@ -57,6 +62,13 @@ class FlowStatus:
             return text
         unknown = f", and {n_unknown} jobs that have not run here before" if n_unknown else ""
         return f"{text}; the rest takes about {format_duration(left)}{unknown}"
+
+    def quarantine(self) -> str | None:
+        """Say which labels were refused and why, or return None where there are none."""
+        if not self.quarantined:
+            return None
+        labels = "1 label was" if len(self.quarantined) == 1 else f"{len(self.quarantined)} labels were"
+        return f"{labels} refused: {summarise_reasons(self.quarantined)}"
 
     def failures(self) -> list[JobState]:
         """Return the failed jobs."""
@@ -98,4 +110,5 @@ def flow_status(root: Path, flow: str | None = None) -> FlowStatus:
         for job in read_flow(backend, earlier.flow_uuid).in_state("COMPLETED"):
             before[job.name] = job.wall_time_s or 0.0
     abandoned = bool(state.in_state("RUNNING", "READY")) and not is_in_use(backend.folder)
-    return FlowStatus(record, state, progress, before, abandoned)
+    quarantined = backend.store.load_results(record.flow_uuid).quarantined
+    return FlowStatus(record, state, progress, before, abandoned, quarantined)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -10,8 +11,8 @@ from ase import Atoms, units
 
 from interfaceflow.core.errors import CalculationError
 from interfaceflow.core.labelled import LabelledConfiguration
-from interfaceflow.reference.engines import engine_of
-from interfaceflow.reference.engines.engine import check_request
+from interfaceflow.reference.checkpoint import SamplingCheckpoint
+from interfaceflow.reference.engines import check_calculation
 from interfaceflow.reference.labels import take_label
 from interfaceflow.reference.levels_of_theory import calculator_of
 from interfaceflow.reference.workers import Advance
@@ -50,6 +51,8 @@ class SamplingTask:
         Temperature at which heating starts, K.
     equilibration_steps
         Steps at temperature before those from which frames are kept.
+    checkpoint
+        File, of this task alone, in which the run is stored at each kept frame, to go on from after a stop.
     """
 
     atoms: Atoms
@@ -63,6 +66,7 @@ class SamplingTask:
     ramp_steps: int = 0
     ramp_from_K: float = 100.0
     equilibration_steps: int = 0
+    checkpoint: Path | None = None
 
     @property
     def n_samples(self) -> int:
@@ -89,6 +93,9 @@ class SamplingTask:
 def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConfiguration]:
     """Run Langevin dynamics at constant volume and keep labelled frames; one unit of progress for each step.
 
+    A run that was stopped goes on from the last frame it kept, with its velocities and the thermostat's next random
+    number.
+
     Velocities start at twice the temperature: within a vibration half of that becomes potential energy, and a short
     run is at its temperature from then on. Langevin dynamics thermalises every atom by itself, which short runs need;
     nothing about transport may be read from it.
@@ -110,24 +117,35 @@ def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConf
     from ase.md.langevin import Langevin
     from ase.md.velocitydistribution import Stationary, thermalize_momenta
 
-    check_request(engine_of(task.level), task.atoms, task.name)
+    check_calculation(task.level, task.atoms, task.name)
     generator = np.random.default_rng(task.seed)
     atoms = task.atoms.copy()
     atoms.set_constraint()
-    thermalize_momenta(atoms, 2 * task.thermostat_K(0), exact_temperature=len(atoms) > 1, rng=generator)
-    Stationary(atoms)
+    checkpoint = None if task.checkpoint is None else SamplingCheckpoint(task.checkpoint)
+    state = None if checkpoint is None else checkpoint.read()
+    done = 0 if state is None else state.step
+    if state is None:
+        thermalize_momenta(atoms, 2 * task.thermostat_K(0), exact_temperature=len(atoms) > 1, rng=generator)
+        Stationary(atoms)
+    else:
+        atoms.positions = state.positions
+        atoms.set_momenta(state.momenta)
+        generator.bit_generator.state = state.generator_state
+        advance(done)
     atoms.set_constraint(FixCom())
     atoms.calc = calculator_of(task.level)
-    thermostat: dict[str, Any] = {"temperature_K": task.thermostat_K(0), "friction": FRICTION_PER_FS / units.fs}
+    thermostat: dict[str, Any] = {"temperature_K": task.thermostat_K(done), "friction": FRICTION_PER_FS / units.fs}
     dynamics = Langevin(atoms, task.timestep_fs * units.fs, fixcm=False, rng=generator, **thermostat)
-    frames = []
-    for step in range(1, task.n_steps_in_all + 1):
+    frames = [] if state is None else state.frames
+    for step in range(done + 1, task.n_steps_in_all + 1):
         if step <= task.ramp_steps:
             dynamics.set_temperature(temperature_K=task.thermostat_K(step))
         dynamics.run(1)
         _check_together(atoms, step, task)
         if task.is_sampled(step):
             frames.append(_label(atoms, step, task))
+            if checkpoint is not None:
+                checkpoint.write(step, atoms, generator, frames[-1])
         advance()
     return frames
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ase import Atoms
 
+from interfaceflow.core.errors import DataFileError
+from interfaceflow.core.formats.labelled_file import read_labelled, write_labelled
 from interfaceflow.core.labelled import LabelledConfiguration
 from interfaceflow.core.progress import Progress
-from interfaceflow.reference.engines import engine_of
-from interfaceflow.reference.engines.engine import check_request
+from interfaceflow.reference.checkpoint import calculation_identity
+from interfaceflow.reference.engines import check_calculation
 from interfaceflow.reference.labels import reason_to_quarantine, take_label
 from interfaceflow.reference.levels_of_theory import calculator_of
 from interfaceflow.reference.workers import Advance, WorkerFailure, map_in_workers
@@ -47,7 +50,11 @@ class _LabelTask:
 
 
 def label_configurations(
-    requests: Sequence[LabelRequest], level: LevelOfTheory, n_workers: int, progress: Progress
+    requests: Sequence[LabelRequest],
+    level: LevelOfTheory,
+    n_workers: int,
+    progress: Progress,
+    kept_in: Path | None = None,
 ) -> tuple[list[LabelledConfiguration], list[QuarantinedLabel]]:
     """Label configurations with a reference calculation.
 
@@ -61,6 +68,8 @@ def label_configurations(
         Processes that label at the same time.
     progress
         Told of each label.
+    kept_in
+        Folder in which each label is stored as soon as it is there; what is there already is not computed again.
 
     Returns
     -------
@@ -75,15 +84,8 @@ def label_configurations(
         is computed then.
     """
     for request in requests:
-        check_request(engine_of(level), request.atoms, request.source)
-    progress.start(len(requests), "label", f"Labelling with {level.name}")
-    outcomes = map_in_workers(
-        _label_in_worker,
-        [_LabelTask(request, level) for request in requests],
-        n_workers=n_workers,
-        size=lambda task: len(task.request.atoms),
-        progress=progress,
-    )
+        check_calculation(level, request.atoms, request.source)
+    outcomes = _label_all([_LabelTask(request, level) for request in requests], n_workers, progress, kept_in)
     trusted: list[LabelledConfiguration] = []
     quarantined: list[QuarantinedLabel] = []
     for request, outcome in zip(requests, outcomes, strict=True):
@@ -94,6 +96,49 @@ def label_configurations(
         elif not isinstance(outcome, WorkerFailure):
             trusted.append(outcome)
     return trusted, quarantined
+
+
+def _label_all(
+    tasks: Sequence[_LabelTask], n_workers: int, progress: Progress, kept_in: Path | None
+) -> list[LabelledConfiguration | WorkerFailure]:
+    """Return the label of each task: the one that is kept, or else a new one."""
+    files = [None if kept_in is None else kept_in / f"label-{_identity(task)}.xyz" for task in tasks]
+    outcomes: list[LabelledConfiguration | WorkerFailure | None] = [_kept(path) for path in files]
+    missing = [index for index, outcome in enumerate(outcomes) if outcome is None]
+
+    def keep(position: int, label: LabelledConfiguration) -> None:
+        path = files[missing[position]]
+        if path is not None:
+            write_labelled([label], path)
+
+    progress.start(len(missing), "label", f"Labelling with {tasks[0].level.name}" if tasks else "Labelling")
+    computed = map_in_workers(
+        _label_in_worker,
+        [tasks[index] for index in missing],
+        n_workers=n_workers,
+        size=lambda task: len(task.request.atoms),
+        progress=progress,
+        on_result=keep,
+    )
+    by_index = dict(zip(missing, computed, strict=True))
+    return [by_index[index] if outcome is None else outcome for index, outcome in enumerate(outcomes)]
+
+
+def _kept(path: Path | None) -> LabelledConfiguration | None:
+    if path is None:
+        return None
+    try:
+        (label,) = read_labelled(path)
+    except (DataFileError, ValueError):
+        return None
+    return label
+
+
+def _identity(task: _LabelTask) -> str:
+    request = task.request
+    return calculation_identity(
+        request.atoms, request.source, request.trajectory, request.temperature_K, task.level.physics_hash
+    )
 
 
 def _label_in_worker(task: _LabelTask, advance: Advance) -> LabelledConfiguration:

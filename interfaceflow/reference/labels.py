@@ -6,8 +6,10 @@ from typing import Final
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
 from ase.data import covalent_radii
 from ase.neighborlist import neighbor_list
+from numpy.typing import NDArray
 
 from interfaceflow.core.labelled import LabelledConfiguration
 
@@ -31,7 +33,8 @@ def take_label(
     Parameters
     ----------
     atoms
-        Neutral configuration with a calculator.
+        Configuration with a calculator; ``info["charge_e"]`` is the net charge of its cell, e, where it has one. A
+        calculator without a free energy has no smearing: its energy is both.
     physics_hash
         SHA-256 of the physics of the calculator's level of theory.
     source
@@ -48,10 +51,9 @@ def take_label(
     bare.info = {}
     for name in ("momenta", "initial_magmoms", "initial_charges"):
         bare.arrays.pop(name, None)
-    moments = results.get("magmoms")
     return LabelledConfiguration(
         atoms=bare,
-        free_energy_eV=float(atoms.get_potential_energy(force_consistent=True)),
+        free_energy_eV=_free_energy(atoms, energy),
         energy_eV=energy,
         forces_eV_A=np.array(atoms.get_forces(apply_constraint=False), dtype=float),
         stress_eV_A3=np.array(atoms.get_stress(apply_constraint=False), dtype=float),
@@ -59,8 +61,22 @@ def take_label(
         source=source,
         trajectory=trajectory,
         temperature_K=temperature_K,
-        magnetic_moments=None if moments is None else np.array(moments, dtype=float),
+        charge_e=float(atoms.info.get("charge_e", 0.0)),
+        converged=bool(results.get("converged", True)),
+        magnetic_moments=_per_atom(results.get("magmoms")),
+        atomic_charges_e=_per_atom(results.get("charges")),
     )
+
+
+def _free_energy(atoms: Atoms, energy: float) -> float:
+    try:
+        return float(atoms.get_potential_energy(force_consistent=True))
+    except PropertyNotImplementedError:
+        return energy
+
+
+def _per_atom(values: object) -> NDArray[np.float64] | None:
+    return None if values is None else np.array(values, dtype=float)
 
 
 def reason_to_quarantine(configuration: LabelledConfiguration) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from ase.calculators.calculator import Calculator
@@ -13,7 +13,9 @@ from pydantic import ValidationError
 
 from interfaceflow.core.errors import UserInputError, suggest_name
 from interfaceflow.reference.engines import engine_of
-from interfaceflow.schemas.level_of_theory import LevelOfTheory
+from interfaceflow.reference.engines.ase_calculator import distribution_of, with_package_version
+from interfaceflow.schemas.ase_calculator import AseSettings
+from interfaceflow.schemas.level_of_theory import EngineSettings, LevelOfTheory
 
 
 def load_level_of_theory(name: str, beside: Path | None = None) -> LevelOfTheory:
@@ -56,7 +58,8 @@ def calculator_of(level: LevelOfTheory) -> Calculator:
 
 def packages_of(level: LevelOfTheory) -> tuple[str, ...]:
     """Return the distributions whose versions matter for labels of a level of theory."""
-    return engine_of(level).packages
+    own = distribution_of(level.physics) if isinstance(level.physics, AseSettings) else None
+    return engine_of(level).packages + ((own,) if own else ())
 
 
 def _installed_levels() -> list[Path]:
@@ -81,7 +84,7 @@ def _read(path: Path) -> LevelOfTheory:
             f"{path}: the level of theory calls itself {level.name!r}; name the file {level.name}.yaml, or set "
             f"name: {path.stem}"
         )
-    return level
+    return with_package_version(level)
 
 
 def _explain(problem: Any) -> str:
@@ -99,8 +102,8 @@ def _keys_at(location: tuple[Any, ...]) -> list[str]:
     """Return the keys allowed where pydantic found an unknown one; below ``physics`` it names the engine."""
     if len(location) == 1:
         return list(LevelOfTheory.model_fields)
-    engine_schemas = LevelOfTheory.model_json_schema()["$defs"]
-    for schema in engine_schemas.values():
-        if schema["properties"]["engine"].get("const") == location[1]:
-            return list(schema["properties"])
-    return []
+    union = get_args(EngineSettings)[0]
+    settings = next(one for one in get_args(union) if location[1] in get_args(one.model_fields["engine"].annotation))
+    for part in location[2:-1]:
+        settings = settings.model_fields[part].annotation
+    return list(getattr(settings, "model_fields", ()))

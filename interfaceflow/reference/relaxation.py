@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from ase import Atoms
@@ -12,13 +13,16 @@ from numpy.typing import NDArray
 
 from interfaceflow.core.errors import CalculationError, UserInputError
 from interfaceflow.core.labelled import LabelledConfiguration
-from interfaceflow.reference.engines import engine_of
-from interfaceflow.reference.engines.engine import check_request
+from interfaceflow.reference.checkpoint import load_arrays, save_arrays
+from interfaceflow.reference.engines import check_calculation
 from interfaceflow.reference.labels import take_label
 from interfaceflow.reference.levels_of_theory import calculator_of
 from interfaceflow.reference.workers import Advance
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 from interfaceflow.schemas.structures import FreeAxes
+
+if TYPE_CHECKING:
+    from ase.optimize import BFGS
 
 # Free components of the stress are relaxed to this, eV/Å3 (0.05 GPa). What is left of the energy is s^2 V / 2B:
 # 0.02 meV per atom of lithium (V = 20 Å3, B = 11 GPa = 0.07 eV/Å3), the softest of the crystals at hand.
@@ -54,6 +58,8 @@ class RelaxationTask:
         Level of theory.
     source
         What it is, in words.
+    checkpoint
+        File, of this task alone, in which each step is stored, to go on from after a stop.
     """
 
     atoms: Atoms
@@ -63,6 +69,7 @@ class RelaxationTask:
     max_steps: int
     level: LevelOfTheory
     source: str
+    checkpoint: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,8 @@ class Relaxation:
     n_steps
         Steps of the optimiser.
     converged
-        Whether forces and free stress are within their tolerances; a single point is always converged.
+        Whether forces and free stress are within their tolerances, and the last label's calculation converged; of a
+        single point, the latter alone.
     """
 
     label: LabelledConfiguration
@@ -98,7 +106,7 @@ def check_relaxation(task: RelaxationTask) -> None:
     UserInputError
         If the engine cannot compute the configuration, or the cell is to relax without the ions.
     """
-    check_request(engine_of(task.level), task.atoms, task.source)
+    check_calculation(task.level, task.atoms, task.source)
     if not task.relax_ions and task.free_axes != "none":
         raise UserInputError(
             f"{task.source}: the cell (free_axes: {task.free_axes}) cannot relax with the ions fixed; "
@@ -115,6 +123,8 @@ def relax_in_worker(task: RelaxationTask, advance: Advance) -> Relaxation:
 
 def relax_configuration(task: RelaxationTask) -> Relaxation:
     """Relax a configuration, by BFGS on the ions and the logarithm of the free cell deformation.
+
+    A relaxation that was stopped goes on from its last step, with what BFGS had learnt of the curvature.
 
     Returns
     -------
@@ -143,8 +153,8 @@ def relax_configuration(task: RelaxationTask) -> Relaxation:
     label = take_label(
         atoms, physics_hash=task.level.physics_hash, source=task.source, trajectory=f"relaxed {task.source}"
     )
-    converged = not task.relax_ions or _is_relaxed(max_force, max_stress, task)
-    return Relaxation(label, max_force, max_stress, n_steps, converged)
+    relaxed = not task.relax_ions or _is_relaxed(max_force, max_stress, task)
+    return Relaxation(label, max_force, max_stress, n_steps, relaxed and label.converged)
 
 
 def _optimise(atoms: Atoms, task: RelaxationTask) -> int:
@@ -157,19 +167,46 @@ def _optimise(atoms: Atoms, task: RelaxationTask) -> int:
         scale = np.sqrt(_CELL_STIFFNESS_EV * len(atoms) / _CURVATURE_EV_A2)
         moving = FrechetCellFilter(atoms, mask=_FREE_COMPONENTS[task.free_axes], exp_cell_factor=scale)
     optimiser = BFGS(moving, logfile=None, maxstep=_LONGEST_STEP_A, alpha=_CURVATURE_EV_A2)
+    n_before = 0 if task.checkpoint is None else _resume(atoms, optimiser, task.checkpoint)
     with warnings.catch_warnings():
         # Below its own tolerance the filter's matrix logarithm warns of rounding that does not matter here.
         warnings.filterwarnings("ignore", "logm result may be inaccurate")
-        for _ in optimiser.irun(fmax=0.0, steps=task.max_steps):
+        for _ in optimiser.irun(fmax=0.0, steps=max(0, task.max_steps - n_before)):
+            n_steps = n_before + int(optimiser.nsteps)
             max_force, max_stress = _residuals(atoms, task)
             if not np.isfinite([max_force, max_stress, atoms.get_potential_energy()]).all():
                 raise CalculationError(
-                    f"{task.source}: energy or forces are not finite after {optimiser.nsteps} steps of relaxation; "
+                    f"{task.source}: energy or forces are not finite after {n_steps} steps of relaxation; "
                     "look at the starting structure: atoms may lie on top of one another"
                 )
             if _is_relaxed(max_force, max_stress, task):
                 break
-    return int(optimiser.nsteps)
+            if task.checkpoint is not None:
+                _store(atoms, optimiser, n_steps, task.checkpoint)
+    return n_before + int(optimiser.nsteps)
+
+
+def _store(atoms: Atoms, optimiser: BFGS, n_steps: int, path: Path) -> None:
+    """Store where a relaxation is and what its optimiser knows of the curvature."""
+    arrays = {"positions": atoms.positions, "cell": atoms.cell.array, "n_steps": np.array(n_steps)}
+    if optimiser.state is not None:
+        arrays |= {"hessian": optimiser.H, "last_position": optimiser.pos0, "last_force": optimiser.forces0}
+    save_arrays(path, arrays)
+
+
+def _resume(atoms: Atoms, optimiser: BFGS, path: Path) -> int:
+    """Put atoms and optimiser where a stopped relaxation was, and return how many steps it had done."""
+    stored = load_arrays(path)
+    if stored is None:
+        return 0
+    atoms.set_cell(stored["cell"], scale_atoms=False)
+    atoms.positions = stored["positions"]
+    if "hessian" in stored:
+        optimiser.H0, optimiser.pos0, optimiser.forces0 = (
+            stored[name] for name in ("hessian", "last_position", "last_force")
+        )
+        optimiser.update(optimiser.pos0, optimiser.forces0, None, None)  # takes H0 as it is
+    return int(stored["n_steps"])
 
 
 def _residuals(atoms: Atoms, task: RelaxationTask) -> tuple[float, float]:

@@ -42,7 +42,8 @@ def learning_section(results: FlowResults) -> str:
     title = "Active learning"
     rounds = sorted(results.all_of(LearningRoundDoc), key=lambda doc: doc.round_index)
     if not rounds:
-        return html.section("learning", title, html.missing("No learning round has finished yet."))
+        missing = html.missing("No learning round has finished yet.")
+        return html.section("learning", title, missing, _refused_labels(results))
     grade, labels = charts.learning_charts(rounds, results.settings.learning)
     last = rounds[-1]
     strict = results.settings.learning.stop_rule == "no_candidate"
@@ -79,7 +80,7 @@ def learning_section(results: FlowResults) -> str:
         html.figure(grade, "Largest extrapolation grade of each round; red: at least one run broke."),
         html.figure(labels, "Configurations in the training set after each round, and new ones (coloured)."),
     )
-    return html.section("learning", title, html.paragraph(outcome), pair, table)
+    return html.section("learning", title, html.paragraph(outcome), pair, table, _refused_labels(results))
 
 
 def _broken(doc: LearningRoundDoc) -> str:
@@ -88,6 +89,15 @@ def _broken(doc: LearningRoundDoc) -> str:
     if not reasons:
         return f"all {len(doc.runs)} runs lasted their time"
     return f"{len(reasons)} of {len(doc.runs)} runs broke ({'; '.join(filter(None, reasons))})"
+
+
+def _refused_labels(results: FlowResults) -> str:
+    """List the labels that nothing was trained on, with the reason of each."""
+    refused = results.quarantined
+    if not refused:
+        return ""
+    table = html.table(("configuration", "reason"), [(label.source, label.reason) for label in refused])
+    return html.folded(f"Labels that were refused, and why: {len(refused)}", table)
 
 
 def accuracy_section(results: FlowResults) -> str:

@@ -8,7 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from interfaceflow.schemas.ase_calculator import AseSettings
 from interfaceflow.schemas.base import Settings, quantity
+from interfaceflow.schemas.gpaw import GpawSettings
+from interfaceflow.schemas.tblite import TbliteSettings
 
 
 class ChgnetSettings(Settings):
@@ -27,7 +30,9 @@ class LennardJonesSettings(Settings):
     cutoff_A: float = quantity("Å", "Cutoff radius; the energy goes smoothly to zero there", gt=0, le=30)
 
 
-EngineSettings = Annotated[ChgnetSettings | LennardJonesSettings, Field(discriminator="engine")]
+EngineSettings = Annotated[
+    ChgnetSettings | LennardJonesSettings | GpawSettings | TbliteSettings | AseSettings, Field(discriminator="engine")
+]
 
 
 class LevelOfTheory(Settings):
@@ -36,9 +41,16 @@ class LevelOfTheory(Settings):
     name: str = Field(description="Name of the level of theory")
     description: str = Field(description="What it is, in one line")
     physics: EngineSettings = Field(description="Everything that changes a label, and nothing else")
+    n_ranks: int = Field(
+        default=1, ge=1, le=4096, description="MPI ranks of one calculation, for engines that have them; no physics"
+    )
 
     @property
     def physics_hash(self) -> str:
         """SHA-256 of the physics: labels with different hashes never share a training set."""
         text = json.dumps(self.physics.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def __hash__(self) -> int:
+        """Hash by the physics, whose settings may hold mappings."""
+        return hash((self.physics_hash, self.n_ranks))

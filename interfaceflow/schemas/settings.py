@@ -136,6 +136,19 @@ class ReferenceSettings(Settings):
     force_tolerance_eV_A: float = quantity("eV/Å", "Relaxations stop at this largest force", default=0.03, gt=0, le=1)
     max_steps: int = Field(default=300, ge=1, le=100_000, description="Relaxations give up after this many steps")
     n_workers: int = Field(default=2, ge=1, le=1024, description="Processes that label at the same time")
+    n_ranks: int | None = Field(
+        default=None,
+        ge=1,
+        le=4096,
+        description="MPI ranks of one calculation, where the engine has them; the level of theory's if not given",
+    )
+    max_quarantined_share: float = quantity(
+        "1",
+        "The flow stops where more than this share of a batch of labels cannot be trusted",
+        default=0.25,
+        ge=0,
+        le=1,
+    )
 
 
 class VacancySettings(Settings):

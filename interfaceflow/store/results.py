@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from interfaceflow.schemas.base import Doc
+from interfaceflow.schemas.datasets import DatasetDoc, QuarantinedLabel
+from interfaceflow.schemas.learning import LabelsDoc, LearningRoundDoc
 from interfaceflow.schemas.settings import RecipeSettings
 
 D = TypeVar("D", bound=Doc)
@@ -51,6 +53,12 @@ class FlowResults:
     settings: RecipeSettings
     config_sha256: str
     docs: tuple[StoredDoc, ...]
+
+    @property
+    def quarantined(self) -> tuple[QuarantinedLabel, ...]:
+        """The labels that were refused, each once, in order of completion."""
+        docs = [stored.doc for stored in self.docs if isinstance(stored.doc, DatasetDoc | LabelsDoc | LearningRoundDoc)]
+        return tuple(dict.fromkeys(label for doc in docs for label in doc.quarantined))
 
     def all_of(self, kind: type[D]) -> list[D]:
         """Return all Docs of one class, in order of completion."""

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from doc_jobs import relaxations, transport
+from doc_jobs import labels, relaxations, transport
 from jobflow import Flow
 from sleepy_jobs import add, fail_until, interrupt_itself, nap, traces
 
@@ -77,6 +77,15 @@ def test_a_failure_gives_the_reason_and_the_command_that_cures_it(root, command,
     assert "fail_until" in out
     assert command(*again)[0] == 0
     assert len(traces(root)) == 3
+
+
+def test_refused_labels_are_shown_with_their_reasons(root, command, config, recipe_of_test_jobs):
+    recipe_of_test_jobs(lambda: Flow([labels()]))
+    assert command("run", "smoke.yaml")[0] == 0
+    code, out, _ = command("status")
+    assert code == 0
+    assert "4 labels were refused: learning round 0, frame 0 and 1 more: the calculation did not converge; " in out
+    assert "atom 3 (Li) is too close to a neighbour" in (root / "report.html").read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -206,7 +215,7 @@ def test_doctor_finds_everything_that_is_installed(root, command):
     lines = out.splitlines()
     works = [line for line in lines if line.startswith("✓")]
     assert code == 0, out
-    assert {"torch", "LAMMPS", "mpiexec", "chgnet"} <= {line.split()[1] for line in works}
+    assert {"torch", "LAMMPS", "mpiexec", "chgnet", "GPAW", "tblite"} <= {line.split()[1] for line in works}
     assert any("export INTERFACEFLOW_MLP" in line for line in lines)
 
 

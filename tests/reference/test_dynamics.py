@@ -88,3 +88,40 @@ def test_atoms_that_fly_apart_are_an_error(sampling):
     sampling.atoms.positions[1] = sampling.atoms.positions[0] + (1.5, 0.0, 0.0)
     with pytest.raises(CalculationError, match="fly apart at step 1"):
         sample_trajectory(sampling, no_progress)
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(sampling, tmp_path):
+    whole = sample_trajectory(sampling, no_progress)
+    resumable = replace(sampling, checkpoint=tmp_path / "run.npz")
+    steps = []
+
+    def advance_and_stop_at_step_27(n=1):
+        steps.append(n)
+        if len(steps) == 27:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sample_trajectory(resumable, advance_and_stop_at_step_27)
+    resumed_steps = []
+    resumed = sample_trajectory(resumable, lambda n=1: resumed_steps.append(n))
+    assert resumed_steps == [24] + [1] * 16
+    assert [frame.source for frame in resumed] == [frame.source for frame in whole]
+    for one, other in zip(resumed, whole, strict=True):
+        np.testing.assert_allclose(one.atoms.positions, other.atoms.positions, atol=1e-7)
+    np.testing.assert_array_equal(resumed[-1].atoms.positions, whole[-1].atoms.positions)
+
+
+def test_a_frame_that_was_written_half_is_taken_again(sampling, tmp_path):
+    resumable = replace(sampling, checkpoint=tmp_path / "run.npz")
+    whole = sample_trajectory(resumable, no_progress)
+    with (tmp_path / "run.frames.xyz").open("a") as stream:
+        stream.write("32\nLattice=")
+    again = sample_trajectory(resumable, no_progress)
+    assert [frame.source for frame in again] == [frame.source for frame in whole]
+
+
+def test_a_run_without_the_frames_it_kept_begins_anew(sampling, tmp_path):
+    resumable = replace(sampling, checkpoint=tmp_path / "run.npz")
+    sample_trajectory(resumable, no_progress)
+    (tmp_path / "run.frames.xyz").write_text("")
+    assert len(sample_trajectory(resumable, no_progress)) == 5

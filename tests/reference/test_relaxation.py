@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -103,3 +105,50 @@ def test_what_cannot_be_relaxed_is_refused(argon, argon_level):
     argon.info["charge_e"] = 1.0
     with pytest.raises(UserInputError, match="knows only neutral cells"):
         check_relaxation(task(argon, load_level_of_theory("chgnet")))
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("free_axes", ["none", "normal", "all"])
+def test_a_relaxation_that_was_stopped_goes_on_as_if_it_had_not_been(
+    skewed_argon, argon_level, tmp_path, monkeypatch, free_axes
+):
+    from interfaceflow.reference import relaxation
+
+    asked = task(skewed_argon, argon_level, free_axes=free_axes, force_tolerance_eV_A=1e-5)
+    whole = relax_configuration(asked)
+    resumable = replace(asked, checkpoint=tmp_path / "relaxation.npz")
+    save = relaxation._store
+
+    def save_and_stop_at_four(atoms, optimiser, n_steps, path):
+        save(atoms, optimiser, n_steps, path)
+        if n_steps == 4:
+            raise Stop
+
+    monkeypatch.setattr(relaxation, "_store", save_and_stop_at_four)
+    with pytest.raises(Stop):
+        relax_configuration(resumable)
+    monkeypatch.undo()
+    resumed = relax_configuration(resumable)
+    assert resumed.n_steps == whole.n_steps > 6
+    np.testing.assert_allclose(resumed.label.atoms.positions, whole.label.atoms.positions, atol=1e-8)
+    np.testing.assert_allclose(resumed.label.atoms.cell.array, whole.label.atoms.cell.array, atol=1e-8)
+    assert relax_configuration(resumable).n_steps == whole.n_steps
+    assert relax_configuration(replace(resumable, max_steps=2)).n_steps == whole.n_steps - 1
+
+
+def test_a_damaged_checkpoint_is_no_checkpoint(argon, argon_level, tmp_path):
+    (tmp_path / "relaxation.npz").write_bytes(b"PK half of it")
+    resumed = relax_configuration(task(argon, argon_level, checkpoint=tmp_path / "relaxation.npz"))
+    assert resumed.n_steps == relax_configuration(task(argon, argon_level)).n_steps
+
+
+def test_a_last_label_that_did_not_converge_leaves_the_relaxation_unconverged(argon, argon_level):
+    calculator = calculator_of(argon_level)
+    argon.calc = calculator
+    argon.get_potential_energy()
+    calculator.results["converged"] = False
+    relaxation = relax_configuration(task(argon, argon_level, relax_ions=False))
+    assert not relaxation.converged

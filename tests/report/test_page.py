@@ -8,7 +8,7 @@ import pytest
 from demo_flow import DemoFlow, flow_results
 
 from interfaceflow.report import build_report
-from interfaceflow.schemas.datasets import ParityDoc
+from interfaceflow.schemas.datasets import ParityDoc, QuarantinedLabel
 from interfaceflow.schemas.dynamics import ProductionDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
 from interfaceflow.schemas.settings import ZBLSettings
@@ -84,6 +84,17 @@ def test_files_that_are_gone_are_named_and_the_rest_still_shown(demo: DemoFlow) 
     assert "production.xyz: this file of the project is gone" in page
     assert "msd-273.npz: the content has changed" in page
     assert "Active learning" in page
+
+
+def test_refused_labels_are_listed_once_with_their_reasons(demo: DemoFlow) -> None:
+    assert "Labels that were refused" not in build_report(demo.results())
+    refused = tuple(QuarantinedLabel(source=f"frame {i}", reason="did not converge <") for i in range(2))
+    (learnt,) = demo.results().all_of(LearningRoundDoc)[-1:]
+    dataset = learnt.dataset.model_copy(update={"quarantined": refused})
+    page = build_report(flow_results([("explore", learnt.model_copy(update={"quarantined": refused})), ("x", dataset)]))
+    _check_html(page)
+    assert "Labels that were refused, and why: 2" in page
+    assert page.count("did not converge &lt;") == 2
 
 
 def test_held_out_errors_that_ended_the_fit_are_not_shown_as_independent(demo: DemoFlow) -> None:

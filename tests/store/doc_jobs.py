@@ -6,7 +6,9 @@ from jobflow import Flow, Response, job
 
 from interfaceflow.core.files import FileRef
 from interfaceflow.schemas.base import Provenance
+from interfaceflow.schemas.datasets import QuarantinedLabel
 from interfaceflow.schemas.energetics import EnergeticsDoc
+from interfaceflow.schemas.learning import LabelsDoc
 from interfaceflow.schemas.structures import RelaxationDoc, StructureFile
 from interfaceflow.schemas.transport import DiffusivityEstimate, TransportDoc
 
@@ -71,6 +73,15 @@ def relaxations(n: int) -> list[RelaxationDoc]:
         )
         for i in range(n)
     ]
+
+
+@job
+def labels() -> LabelsDoc:
+    reasons = ("the calculation did not converge", "atom 3 (Li) is too close to a neighbour")
+    refused = [
+        QuarantinedLabel(source=f"learning round 0, frame {i}", reason=reason) for i, reason in enumerate(reasons * 2)
+    ]
+    return LabelsDoc(configurations=None, n_labels=0, quarantined=tuple(refused), provenance=provenance())
 
 
 @job

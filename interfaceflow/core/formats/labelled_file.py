@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
@@ -24,6 +25,16 @@ def write_labelled(configurations: Iterable[LabelledConfiguration], path: Path) 
             text = StringIO()
             write(text, configuration.to_atoms(), format="extxyz")
             stream.write(text.getvalue().encode())
+
+
+def append_labelled(configuration: LabelledConfiguration, path: Path) -> None:
+    """Add a labelled configuration to the end of an extended XYZ file, and wait until it is on disk."""
+    buffer = StringIO()
+    write(buffer, configuration.to_atoms(), format="extxyz")
+    with path.open("a") as stream:
+        stream.write(buffer.getvalue())
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def read_labelled(path: Path) -> list[LabelledConfiguration]:
