@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from jobflow.core.job import job
+from jobflow.core.flow import Flow
+from jobflow.core.job import Response, job
 
 from interfaceflow.core.errors import CalculationError, DataFileError
 from interfaceflow.core.files import FileRef
@@ -23,6 +24,10 @@ from interfaceflow.datasets.dataset import (
     write_dataset,
 )
 from interfaceflow.datasets.ladder import CellName, plan_trajectories
+from interfaceflow.jobs.reference.labels import label_jobs, sort_out
+from interfaceflow.jobs.reference.makers import runs_as_jobs
+from interfaceflow.jobs.reference.sampling import segment_jobs
+from interfaceflow.jobs.wiring import wire
 from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.reference.dynamics import SamplingTask, sample_trajectory
 from interfaceflow.reference.labelling import LabelRequest, label_configurations
@@ -31,6 +36,7 @@ from interfaceflow.reference.levels_of_theory import packages_of
 from interfaceflow.reference.workers import WorkerFailure, map_in_workers
 from interfaceflow.schemas.datasets import DatasetDoc, QuarantinedLabel
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
+from interfaceflow.schemas.reference import CalculationDoc
 from interfaceflow.schemas.settings import ReferenceSettings, TrainingSetSettings
 from interfaceflow.schemas.structures import RelaxationDoc
 
@@ -46,8 +52,11 @@ def sample_training_set(
     level: LevelOfTheory,
     reference: ReferenceSettings,
     seed: int,
-) -> DatasetDoc:
+) -> DatasetDoc | Response[DatasetDoc]:
     """Sample a training set by short reference MD over a ladder of temperatures and strains.
+
+    Where the engine runs as jobs, this one replaces itself by one ``label_configuration`` for each relaxed cell, a
+    chain of ``run_segment`` for each run, and an ``assemble_training_set``.
 
     Parameters
     ----------
@@ -92,12 +101,64 @@ def sample_training_set(
         for plan in plans
     ]
     starts = [LabelRequest(atoms, f"relaxed {name}", f"relaxed-{name}") for name, atoms in cells.items()]
+    held_out = [plan.name for plan in plans if plan.held_out]
+    if runs_as_jobs(level):
+        jobs = [
+            *label_jobs(starts, level, workspace),
+            *segment_jobs(tasks, level, reference.steps_per_segment, workspace),
+        ]
+        assembled = wire(
+            assemble_training_set([job.output for job in jobs], held_out, level, seed),
+            "assemble training set",
+            "light",
+            workspace.parents,
+        )
+        return Response(replace=Flow([*jobs, assembled], output=assembled.output))
     trusted, quarantined = label_configurations(starts, level, reference.n_workers, progress_reporter())
     for task, outcome in zip(tasks, _run_trajectories(tasks, workspace.folder, reference), strict=True):
         good, bad = _sort_out(task.name, outcome)
         trusted += good
         quarantined += bad
-    dataset = make_dataset(trusted, frozenset(plan.name for plan in plans if plan.held_out))
+    return _document(trusted, quarantined, held_out, level, seed, workspace)
+
+
+@job
+def assemble_training_set(
+    calculations: list[CalculationDoc], held_out: list[str], level: LevelOfTheory, seed: int
+) -> DatasetDoc:
+    """Make a training set of what jobs have labelled, and quarantine what failed.
+
+    Parameters
+    ----------
+    calculations
+        Single points and segments.
+    held_out
+        Names of the runs that are only for testing.
+    level
+        Level of theory of the labels.
+    seed
+        The flow's seed.
+
+    Raises
+    ------
+    UserInputError
+        If nothing is left to train on.
+    CalculationError
+        If nothing is left to test on.
+    """
+    trusted, quarantined = sort_out(calculations)
+    return _document(trusted, quarantined, held_out, level, seed, Workspace())
+
+
+def _document(
+    trusted: list[LabelledConfiguration],
+    quarantined: list[QuarantinedLabel],
+    held_out_runs: list[str],
+    level: LevelOfTheory,
+    seed: int,
+    workspace: Workspace,
+) -> DatasetDoc:
+    dataset = make_dataset(trusted, frozenset(held_out_runs))
     if not dataset.held_out:
         raise CalculationError(f"no held-out configuration has a label one can trust: {_first_reasons(quarantined)}")
     training, held_out = write_dataset(dataset, workspace.folder)

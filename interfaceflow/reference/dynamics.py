@@ -64,8 +64,7 @@ class SamplingTask:
 def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConfiguration]:
     """Run Langevin dynamics at constant volume and keep labelled frames; one unit of progress for each step.
 
-    Velocities start at twice the temperature: within a vibration half of that becomes potential energy, and a short
-    run is at its temperature from then on. Langevin dynamics thermalises every atom by itself, which short runs need;
+    Velocities start as `heat` gives them. Langevin dynamics thermalises every atom by itself, which short runs need;
     nothing about transport may be read from it.
 
     Returns
@@ -83,14 +82,12 @@ def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConf
     """
     from ase.constraints import FixCom
     from ase.md.langevin import Langevin
-    from ase.md.velocitydistribution import Stationary, thermalize_momenta
 
     check_request(engine_of(task.level), task.atoms, task.name)
     generator = np.random.default_rng(task.seed)
     atoms = task.atoms.copy()
     atoms.set_constraint()
-    thermalize_momenta(atoms, 2 * task.temperature_K, exact_temperature=len(atoms) > 1, rng=generator)
-    Stationary(atoms)
+    heat(atoms, task.temperature_K, generator)
     atoms.set_constraint(FixCom())
     atoms.calc = calculator_of(task.level)
     thermostat: dict[str, Any] = {"temperature_K": task.temperature_K, "friction": FRICTION_PER_FS / units.fs}
@@ -103,6 +100,18 @@ def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConf
             frames.append(_label(atoms, step, task))
         advance()
     return frames
+
+
+def heat(atoms: Atoms, temperature_K: float, generator: np.random.Generator) -> None:
+    """Give atoms that are at rest in a minimum their velocities, without a drift of the whole.
+
+    They are those of twice the temperature: within a vibration half of that becomes potential energy, and a short run
+    is at its temperature from then on.
+    """
+    from ase.md.velocitydistribution import Stationary, thermalize_momenta
+
+    thermalize_momenta(atoms, 2 * temperature_K, exact_temperature=len(atoms) > 1, rng=generator)
+    Stationary(atoms)
 
 
 def _label(atoms: Atoms, step: int, task: SamplingTask) -> LabelledConfiguration:

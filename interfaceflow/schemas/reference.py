@@ -1,26 +1,48 @@
-"""Docs of single reference calculations that ran as jobs of their own."""
+"""Single reference calculations that run as jobs of their own."""
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from interfaceflow.core.files import FileRef
 from interfaceflow.schemas.base import Doc, quantity
 from interfaceflow.schemas.structures import StructureFile
 
 
+class LabelTask(BaseModel):
+    """A configuration that one job labels."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    structure: StructureFile = Field(description="The configuration")
+    source: str = Field(description="Where it came from, in words")
+    trajectory: str = Field(description="Name of the run it is a frame of")
+
+
+class SegmentTask(BaseModel):
+    """A piece of reference molecular dynamics that one job does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    structure: StructureFile = Field(description="Where the run starts, with velocities")
+    trajectory: str = Field(description="Name of the run")
+    first_step: int = Field(ge=0, description="Steps that the segments before it do")
+    n_steps: int = Field(ge=1, description="Steps of this segment")
+    sample_every: int = Field(ge=1, description="A frame is kept every so many steps of the run")
+    temperature_K: float = quantity("K", "Temperature", gt=0)
+    timestep_fs: float = quantity("fs", "Time step", gt=0)
+    friction_per_fs: float = quantity("1/fs", "Friction of the thermostat", gt=0)
+    seed: int = Field(ge=0, description="Seed of the thermostat's random numbers")
+
+
 class CalculationDoc(Doc):
-    """One calculation by an external program: a single point, a relaxation, or a segment of molecular dynamics."""
+    """What one calculation by an external program gave: labels, or the reason why there are none."""
 
     source: str = Field(description="What was computed, in words")
-    trajectory: str = Field(description="Name of the run it belongs to")
     folder: str = Field(description="Folder of the program's files, relative to the project's root")
-    frames: FileRef | None = Field(default=None, description="Extended XYZ file of its labels; absent where it failed")
-    n_frames: int = Field(default=0, ge=0, description="Labels in it")
+    labels: FileRef | None = Field(default=None, description="Extended XYZ file of its labels; absent where none")
+    n_labels: int = Field(default=0, ge=0, description="Labels in it")
     last: StructureFile | None = Field(
         default=None, description="Last configuration of a segment, with velocities, from which the next one goes on"
     )
-    n_steps: int = Field(default=0, ge=0, description="Steps of ions or of dynamics")
-    max_force_eV_A: float | None = quantity("eV/Å", "Largest force at the end of a relaxation", default=None)
-    relaxed: bool = Field(default=False, description="Whether a relaxation is within its tolerances")
-    reason: str | None = Field(default=None, description="Why there is no label")
+    reason: str | None = Field(default=None, description="Why it failed; absent where it did not, or was not begun")

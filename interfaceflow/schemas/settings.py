@@ -88,6 +88,12 @@ class ReferenceSettings(Settings):
     force_tolerance_eV_A: float = quantity("eV/Å", "Relaxations stop at this largest force", default=0.03, gt=0, le=1)
     max_steps: int = Field(default=300, ge=1, le=100_000, description="Relaxations give up after this many steps")
     n_workers: int = Field(default=2, ge=1, le=1024, description="Processes that label at the same time")
+    steps_per_segment: int = Field(
+        default=500,
+        ge=1,
+        le=1_000_000,
+        description="MD steps that one job does at most, where the engine runs as jobs (VASP, CP2K)",
+    )
 
 
 class ReferenceTrajectorySettings(Settings):

@@ -67,7 +67,7 @@ class _ProcessOfItsOwn(Cp2kJob):
 
     def run(self, directory: str = "./") -> subprocess.Popen[bytes]:
         """Start CP2K."""
-        process: subprocess.Popen[bytes] = super().run(directory)
+        process: subprocess.Popen[bytes] = super().run(directory)  # type: ignore[no-untyped-call]
         self._process = process
         return process
 

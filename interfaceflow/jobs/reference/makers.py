@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 
 # Module of this package and class in it, by engine. The class is made from a level of theory alone.
 _MAKERS: Final = {
+    "cp2k": ("cp2k", "Cp2kMakers"),
     "vasp": ("vasp", "VaspMakers"),
 }
 
