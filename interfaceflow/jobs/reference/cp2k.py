@@ -7,6 +7,7 @@ with its handlers for CP2K.
 from __future__ import annotations
 
 import subprocess
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +32,7 @@ from pymatgen.core.structure import Structure
 from pymatgen.io.cp2k.inputs import GaussianTypeOrbitalBasisSet, GthPotential, Keyword, KeywordList, Section
 from pymatgen.io.vasp.inputs import Kpoints
 
-from interfaceflow.core.errors import UserInputError
+from interfaceflow.core.errors import CalculationError, UserInputError
 from interfaceflow.core.formats.structure_file import read_structure, write_structure
 from interfaceflow.core.units import ATOMIC_TIME_TO_FS, BOHR_TO_A, EV_PER_A3_TO_GPA, HARTREE_TO_EV
 from interfaceflow.jobs.reference.makers import Frame, Segment
@@ -112,22 +113,25 @@ class Cp2kMaker(BaseCp2kMaker):
         structure
             What to compute; a site property ``velocities``, Å/fs, is where dynamics starts from.
         prev_dir
-            Not used: a wave function at k-points costs more to read than it saves.
+            Not used: CP2K starts from atomic densities.
         """
         self._write_inputs(structure)
-        Custodian(
-            handlers=[
-                StdErrHandler(),
-                UnconvergedScfErrorHandler(),
-                DivergingScfErrorHandler(),
-                FrozenJobErrorHandler(),
-                AbortHandler(),
-            ],
-            jobs=[_ProcessOfItsOwn(find_command())],
-            max_errors=_MAX_CORRECTIONS,
-            polling_time_step=_LOOK_EVERY_S,
-            monitor_freq=_HANDLE_EVERY,
-        ).run()
+        with warnings.catch_warnings():
+            # A relaxation that has used up its steps is judged by its forces, later.
+            warnings.filterwarnings("ignore", "Geometry optimization did not converge", UserWarning)
+            Custodian(
+                handlers=[
+                    StdErrHandler(),
+                    UnconvergedScfErrorHandler(),
+                    DivergingScfErrorHandler(),
+                    FrozenJobErrorHandler(),
+                    AbortHandler(),
+                ],
+                jobs=[_ProcessOfItsOwn(find_command())],
+                max_errors=_MAX_CORRECTIONS,
+                polling_time_step=_LOOK_EVERY_S,
+                monitor_freq=_HANDLE_EVERY,
+            ).run()
         for pattern in _RESTARTS:
             for file in Path.cwd().glob(pattern):
                 file.unlink()
@@ -251,6 +255,11 @@ class Cp2kMakers:
             steps, positions = [int(path.steps[-1])], path.vectors[-1:]
         else:
             steps, positions = [int(step) for step in path.steps], path.vectors
+        if len(evaluations) < len(steps):
+            raise CalculationError(
+                f"{folder}: CP2K was started again half-way, and {len(steps) - len(evaluations)} of {len(steps)} steps "
+                "have no energy in its last output"
+            )
         return [
             Frame(
                 atoms=Atoms(start.symbols, positions=where, cell=cell, pbc=True),
