@@ -12,6 +12,9 @@ from interfaceflow.schemas.base import Settings, quantity
 class Cp2kSettings(Settings):
     """CP2K's Quickstep: Gaussian basis, GTH pseudopotentials, plane-wave density, k-points, diagonalisation.
 
+    It is for matter without magnetic order: the two spins have orbitals of their own only where the number of electrons
+    is odd.
+
     Kühne et al., J. Chem. Phys. 152, 194103 (2020), doi:10.1063/5.0007045.
     """
 
@@ -30,7 +33,6 @@ class Cp2kSettings(Settings):
     electronic_temperature_K: float = quantity(
         "K", "Width of the Fermi-Dirac smearing; 1000 K is 0.086 eV", default=1000.0, gt=0, le=20_000
     )
-    spin_polarised: bool = Field(default=False, description="Whether the two spins have orbitals of their own")
     scf_tolerance: float = quantity(
         "1", "Largest change of the density matrix at the end of the electronic loop", default=1e-6, gt=0, le=1e-3
     )

@@ -24,7 +24,7 @@ from custodian.cp2k.handlers import (
     UnconvergedScfErrorHandler,
 )
 from custodian.cp2k.jobs import Cp2kJob
-from custodian.custodian import Custodian
+from custodian.custodian import Custodian, ErrorHandler
 from jobflow.core.job import job
 from jobflow.core.maker import Maker
 from numpy.typing import NDArray
@@ -34,11 +34,18 @@ from pymatgen.io.vasp.inputs import Kpoints
 
 from interfaceflow.core.errors import CalculationError, UserInputError
 from interfaceflow.core.formats.structure_file import read_structure, write_structure
+from interfaceflow.core.progress import progress_reporter
 from interfaceflow.core.units import ATOMIC_TIME_TO_FS, BOHR_TO_A, EV_PER_A3_TO_GPA, HARTREE_TO_EV
 from interfaceflow.jobs.reference.makers import Frame, Segment
 from interfaceflow.reference.cp2k.data_files import BASIS_FILE, POTENTIAL_FILE, n_valence_of, read_basis, read_potential
 from interfaceflow.reference.cp2k.installation import check_ready, data_folder, find_command
-from interfaceflow.reference.cp2k.output import read_evaluations, read_last_cell, read_path, read_velocities
+from interfaceflow.reference.cp2k.output import (
+    count_evaluations,
+    read_evaluations,
+    read_last_cell,
+    read_path,
+    read_velocities,
+)
 from interfaceflow.reference.kpoints import mesh_of
 from interfaceflow.reference.relaxation import STRESS_TOLERANCE_EV_A3
 from interfaceflow.schemas.cp2k import Cp2kSettings
@@ -82,6 +89,30 @@ class _ProcessOfItsOwn(Cp2kJob):
             self._process.wait()
 
 
+class _CountsSteps(ErrorHandler):
+    """A handler that finds no error: custodian asks it while CP2K runs, and it tells how far that is."""
+
+    is_monitor = True
+
+    def __init__(self, n_evaluations: int, description: str) -> None:
+        self._progress = progress_reporter()
+        self._progress.start(n_evaluations, "step", description)
+        self._seen = 0
+
+    def check(self, directory: str = "./") -> bool:
+        """Count the energies in CP2K's output."""
+        output = Path(directory) / _OUTPUT
+        n = count_evaluations(output) if output.is_file() else 0
+        if n > self._seen:
+            self._progress.advance(n - self._seen)
+            self._seen = n
+        return False
+
+    def correct(self, directory: str = "./") -> dict[str, Any]:
+        """Correct nothing."""
+        return {"errors": [], "actions": None}
+
+
 @dataclass
 class Cp2kMaker(BaseCp2kMaker):
     """atomate2's CP2K Maker with a level of theory's settings; what it leaves is read by `Cp2kMakers.read_frames`.
@@ -94,6 +125,8 @@ class Cp2kMaker(BaseCp2kMaker):
         CP2K's own name of what is done.
     motion
         CP2K's section MOTION, as nested dictionaries.
+    n_evaluations
+        How often CP2K evaluates the energy, at most, for the progress of the job.
     seed
         Seed of CP2K's random numbers.
     """
@@ -102,6 +135,7 @@ class Cp2kMaker(BaseCp2kMaker):
     physics: Cp2kSettings = field(kw_only=True)
     run_type: str = "ENERGY_FORCE"
     motion: InputSection = field(default_factory=dict)
+    n_evaluations: int = 1
     seed: int = 2000
 
     @job
@@ -116,6 +150,7 @@ class Cp2kMaker(BaseCp2kMaker):
             Not used: CP2K starts from atomic densities.
         """
         self._write_inputs(structure)
+        steps = _CountsSteps(self.n_evaluations, f"{self.name}, {structure.formula}")
         with warnings.catch_warnings():
             # A relaxation that has used up its steps is judged by its forces, later.
             warnings.filterwarnings("ignore", "Geometry optimization did not converge", UserWarning)
@@ -126,12 +161,14 @@ class Cp2kMaker(BaseCp2kMaker):
                     DivergingScfErrorHandler(),
                     FrozenJobErrorHandler(),
                     AbortHandler(),
+                    steps,
                 ],
                 jobs=[_ProcessOfItsOwn(find_command())],
                 max_errors=_MAX_CORRECTIONS,
                 polling_time_step=_LOOK_EVERY_S,
                 monitor_freq=_HANDLE_EVERY,
             ).run()
+        steps.check()
         for pattern in _RESTARTS:
             for file in Path.cwd().glob(pattern):
                 file.unlink()
@@ -161,9 +198,11 @@ class Cp2kMaker(BaseCp2kMaker):
     def _generator(self, structure: Structure) -> StaticSetGenerator:
         physics = self.physics
         mesh = mesh_of(Atoms(cell=structure.lattice.matrix).cell, physics.k_spacing_per_A)
+        data = {symbol: _basis_and_potential(symbol, physics) for symbol in structure.symbol_set}
+        n_electrons = sum(data[site.specie.symbol]["potential"].info.electrons for site in structure) - structure.charge
         settings = {
             "run_type": self.run_type,
-            "basis_and_potential": {symbol: _basis_and_potential(symbol, physics) for symbol in structure.symbol_set},
+            "basis_and_potential": data,
             "xc_functionals": physics.functional,
             "cutoff": physics.cutoff_Ry,
             "rel_cutoff": physics.relative_cutoff_Ry,
@@ -172,7 +211,8 @@ class Cp2kMaker(BaseCp2kMaker):
             "ot": False,
             "smearing": True,
             "elec_temp": physics.electronic_temperature_K,
-            "spin_polarized": physics.spin_polarised,
+            # CP2K wants two spins for an odd number of electrons; smearing lets the moment go where it will.
+            "spin_polarized": round(n_electrons) % 2 == 1,
             "alpha": 0.4,
             "nbuffer": 8,
             **{f"print_{what}": False for what in ("dos", "pdos", "mo_cubes", "v_hartree", "e_density")},
@@ -225,11 +265,11 @@ class Cp2kMakers:
             "BFGS": {"TRUST_RADIUS": 0.25},
         }
         if free_axes == "none":
-            return self._moving("GEO_OPT", {"GEO_OPT": keywords})
+            return self._moving("GEO_OPT", {"GEO_OPT": keywords}, max_steps)
         keywords["PRESSURE_TOLERANCE"] = 0.5 * STRESS_TOLERANCE_EV_A3 * EV_PER_A3_TO_GPA * 1e4
         if free_axes == "normal":
             keywords["CONSTRAINT"] = "XY"
-        return self._moving("CELL_OPT", {"CELL_OPT": keywords})
+        return self._moving("CELL_OPT", {"CELL_OPT": keywords}, max_steps)
 
     def molecular_dynamics(self, segment: Segment) -> Maker:
         """Return the Maker of one segment of Langevin dynamics."""
@@ -240,7 +280,7 @@ class Cp2kMakers:
             "STEPS": segment.n_steps,
             "LANGEVIN": {"GAMMA": segment.friction_per_fs},
         }
-        return self._moving("MD", {"MD": keywords}, seed=segment.seed)
+        return self._moving("MD", {"MD": keywords}, segment.n_steps, seed=segment.seed)
 
     def read_frames(self, folder: Path) -> list[Frame]:
         """Read the frames of a calculation: all of dynamics, the last of a relaxation."""
@@ -278,7 +318,7 @@ class Cp2kMakers:
             )
         ]
 
-    def _moving(self, run_type: str, motion: InputSection, seed: int = 2000) -> Maker:
+    def _moving(self, run_type: str, motion: InputSection, n_steps: int, seed: int = 2000) -> Maker:
         prints: InputSection = {"TRAJECTORY": {}, "CELL": {}}
         if run_type == "MD":
             prints["VELOCITIES"] = {}
@@ -287,6 +327,7 @@ class Cp2kMakers:
             physics=self._physics,
             run_type=run_type,
             motion={**motion, "PRINT": prints},
+            n_evaluations=n_steps + 1,
             seed=seed,
         )
 

@@ -102,6 +102,11 @@ def read_evaluations(output: Path) -> list[Evaluation]:
     return [_read_evaluation(block, f"{output}, evaluation {number}") for number, block in enumerate(blocks, start=1)]
 
 
+def count_evaluations(output: Path) -> int:
+    """Return how many force evaluations a calculation, which may still run, has finished."""
+    return len(_ENERGY.findall(_read(output)))
+
+
 def read_path(file: Path) -> Path3D:
     """Read a trajectory of positions or velocities, an XYZ file whose comments hold ``i = STEP``.
 
