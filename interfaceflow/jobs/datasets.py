@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from jobflow.core.job import job
+from jobflow.core.flow import Flow
+from jobflow.core.job import Response, job
 
 from interfaceflow.core.errors import CalculationError, DataFileError
 from interfaceflow.core.files import FileRef
@@ -26,6 +27,10 @@ from interfaceflow.datasets.dataset import (
 from interfaceflow.datasets.decorrelation import choose_decorrelated
 from interfaceflow.datasets.distances import minimum_distances
 from interfaceflow.datasets.ladder import TrajectoryPlan, plan_trajectories
+from interfaceflow.jobs.reference.labels import label_jobs, sort_out
+from interfaceflow.jobs.reference.makers import runs_as_jobs
+from interfaceflow.jobs.reference.sampling import segment_jobs
+from interfaceflow.jobs.wiring import wire
 from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.reference.checkpoint import SamplingCheckpoint, calculation_identity
 from interfaceflow.reference.dynamics import SamplingTask, sample_trajectory
@@ -37,6 +42,7 @@ from interfaceflow.reference.workers import WorkerFailure, map_in_workers
 from interfaceflow.schemas.base import Provenance
 from interfaceflow.schemas.datasets import DatasetDoc, PlannedRun, QuarantinedLabel, TrajectoryDoc
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
+from interfaceflow.schemas.reference import CalculationDoc
 from interfaceflow.schemas.settings import ReferenceSettings, TrainingSetSettings
 from interfaceflow.schemas.structures import RelaxationDoc
 
@@ -71,8 +77,11 @@ def sample_training_set(
     level: LevelOfTheory,
     reference: ReferenceSettings,
     seed: int,
-) -> DatasetDoc:
+) -> DatasetDoc | Response[DatasetDoc]:
     """Sample a training set by short reference MD over a ladder of temperatures and strains.
+
+    Where the engine runs as jobs, this one replaces itself by one ``label_configuration`` for each relaxed cell, a
+    chain of ``run_segment`` for each run, and an ``assemble_training_set``.
 
     Parameters
     ----------
@@ -101,17 +110,67 @@ def sample_training_set(
     """
     workspace = Workspace()
     ladder = plan_ladder(relaxed, settings, seed)
+    tasks = [sampling_task(plan, settings, level) for plan in ladder.plans]
+    runs = [plan.run for plan in ladder.plans]
+    if runs_as_jobs(level):
+        jobs = [
+            *label_jobs(ladder.requests, level, workspace),
+            *segment_jobs(tasks, level, reference.steps_per_segment, workspace),
+        ]
+        assembled = wire(
+            assemble_training_set([job.output for job in jobs], runs, settings, level, reference, seed),
+            "assemble training set",
+            "light",
+            workspace.parents,
+        )
+        return Response(replace=Flow([*jobs, assembled], output=assembled.output))
     trusted, quarantined = label_configurations(
         ladder.requests, level, reference.n_workers, progress_reporter(), workspace.folder
     )
-    tasks = [sampling_task(plan, settings, level) for plan in ladder.plans]
     for task, outcome in zip(tasks, _run_trajectories(tasks, workspace.folder, reference), strict=True):
         good, bad = _sort_out(task.name, outcome)
         trusted += good
         quarantined += bad
     check_quarantined_share(len(trusted), quarantined, reference.max_quarantined_share, "the training set")
-    runs = [plan.run for plan in ladder.plans]
     return build_dataset(workspace, (trusted, quarantined), runs, settings, level, seed)
+
+
+@job
+def assemble_training_set(
+    calculations: list[CalculationDoc],
+    runs: list[PlannedRun],
+    settings: TrainingSetSettings,
+    level: LevelOfTheory,
+    reference: ReferenceSettings,
+    seed: int,
+) -> DatasetDoc:
+    """Make a training set of what jobs have labelled, and quarantine what failed.
+
+    Parameters
+    ----------
+    calculations
+        Single points and segments.
+    runs
+        The runs they are part of.
+    settings
+        The ladder.
+    level
+        Level of theory of the labels.
+    reference
+        Share of bad labels at which the flow stops.
+    seed
+        The flow's seed.
+
+    Raises
+    ------
+    UserInputError
+        If nothing is left to train on.
+    CalculationError
+        If nothing is left to test on, or too many labels cannot be trusted.
+    """
+    trusted, quarantined = sort_out(calculations)
+    check_quarantined_share(len(trusted), quarantined, reference.max_quarantined_share, "the training set")
+    return build_dataset(Workspace(), (trusted, quarantined), runs, settings, level, seed)
 
 
 def plan_ladder(relaxed: Mapping[str, RelaxationDoc], settings: TrainingSetSettings, seed: int) -> Ladder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from jobflow.core.job import Job
@@ -10,7 +11,7 @@ Category = Literal["light", "cpu", "gpu", "dft"]
 PARENTS = "parent_uuids"
 
 
-def wire(job: Job, name: str, category: Category) -> Job:
+def wire(job: Job, name: str, category: Category, inherited: Sequence[str] = ()) -> Job:
     """Name a job, and write on it what it needs and what goes into it.
 
     Parameters
@@ -21,6 +22,8 @@ def wire(job: Job, name: str, category: Category) -> Job:
         What the user sees in status and report.
     category
         Kind of resources. It is the job's own: jobs that it creates while it runs carry marks of their own.
+    inherited
+        For a job that another one creates while it runs: the uuids of the jobs whose results went into that one.
 
     Returns
     -------
@@ -29,6 +32,6 @@ def wire(job: Job, name: str, category: Category) -> Job:
         which jobflow puts the results in their place.
     """
     job.name = name
-    job.metadata[PARENTS] = sorted(set(job.input_uuids))
+    job.metadata[PARENTS] = sorted({*job.input_uuids, *inherited})
     job.update_config({"manager_config": {"_category": category}, "pass_manager_config": False})
     return job

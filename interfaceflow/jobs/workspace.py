@@ -20,6 +20,13 @@ from interfaceflow.schemas.structures import StructureFile
 class Workspace:
     """A job's own folder in the project, and the clock that its provenance needs.
 
+    Attributes
+    ----------
+    folder
+        The folder.
+    parents
+        The uuids of the jobs whose results went into this one.
+
     The folder is the same each time the same job is run, so a job that was killed finds what it left
     and may go on from it; ``interfaceflow rerun`` empties it first.
 
@@ -34,12 +41,16 @@ class Workspace:
         job = CURRENT_JOB.job
         self.folder = workspace_folder(project_root(), job.name, job.uuid, job.index)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._parents = list(job.metadata.get(PARENTS, []))
+        self.parents: list[str] = list(job.metadata.get(PARENTS, []))
         self._started = time.monotonic()
 
     def path(self, name: str) -> Path:
         """Return the path of a file in the job's folder."""
         return self.folder / name
+
+    def shown_path(self, name: str) -> str:
+        """Return the path of a file in the job's folder, relative to the project's root."""
+        return self.path(name).relative_to(project_root()).as_posix()
 
     def store_structure(self, atoms: Atoms, name: str) -> StructureFile:
         """Write a structure as ``<name>.xyz`` and describe it."""
@@ -63,7 +74,7 @@ class Workspace:
         return Provenance(
             package_versions=package_versions(*packages),
             seed=seed,
-            parent_uuids=self._parents,
+            parent_uuids=self.parents,
             host=host_name(),
             wall_time_s=time.monotonic() - self._started,
         )

@@ -58,7 +58,7 @@ def examine() -> list[Finding]:
         _built_in_mlp,
         _site_mlp,
         lambda: _program("VASP", ("vasp_std", "vasp"), "licensed; flows cannot use it yet, only chgnet"),
-        lambda: _program("CP2K", ("cp2k.psmp", "cp2k"), "apt-get install cp2k; flows cannot use it yet, only chgnet"),
+        _cp2k,
         _gpaw,
         _tblite,
         _folder,
@@ -146,6 +146,17 @@ def _site_mlp() -> Finding:
     except InterfaceflowError as error:
         return Finding("mlp (MLIP-3)", "broken", str(error), f"correct or unset {MLP_VARIABLE}")
     return Finding("mlp (MLIP-3)", "works", f"{named}: {found.version}")
+
+
+def _cp2k() -> Finding:
+    """Look for CP2K's program and its data."""
+    from interfaceflow.reference.cp2k.installation import data_folder, find_command
+
+    try:
+        found = f"{' '.join(find_command())}, data in {data_folder()}"
+    except InterfaceflowError as error:
+        return Finding("CP2K", "absent", str(error), "needed only for the level of theory cp2k-pbe")
+    return Finding("CP2K", "works", found)
 
 
 def _program(name: str, commands: tuple[str, ...], remedy: str) -> Finding:

@@ -96,8 +96,7 @@ def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConf
     A run that was stopped goes on from the last frame it kept, with its velocities and the thermostat's next random
     number.
 
-    Velocities start at twice the temperature: within a vibration half of that becomes potential energy, and a short
-    run is at its temperature from then on. Langevin dynamics thermalises every atom by itself, which short runs need;
+    Velocities start as `heat` gives them. Langevin dynamics thermalises every atom by itself, which short runs need;
     nothing about transport may be read from it.
 
     Returns
@@ -115,7 +114,6 @@ def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConf
     """
     from ase.constraints import FixCom
     from ase.md.langevin import Langevin
-    from ase.md.velocitydistribution import Stationary, thermalize_momenta
 
     check_calculation(task.level, task.atoms, task.name)
     generator = np.random.default_rng(task.seed)
@@ -125,8 +123,7 @@ def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConf
     state = None if checkpoint is None else checkpoint.read()
     done = 0 if state is None else state.step
     if state is None:
-        thermalize_momenta(atoms, 2 * task.thermostat_K(0), exact_temperature=len(atoms) > 1, rng=generator)
-        Stationary(atoms)
+        heat(atoms, task.thermostat_K(0), generator)
     else:
         atoms.positions = state.positions
         atoms.set_momenta(state.momenta)
@@ -148,6 +145,18 @@ def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConf
                 checkpoint.write(step, atoms, generator, frames[-1])
         advance()
     return frames
+
+
+def heat(atoms: Atoms, temperature_K: float, generator: np.random.Generator) -> None:
+    """Give atoms that are at rest in a minimum their velocities, without a drift of the whole.
+
+    They are those of twice the temperature: within a vibration half of that becomes potential energy, and a short run
+    is at its temperature from then on.
+    """
+    from ase.md.velocitydistribution import Stationary, thermalize_momenta
+
+    thermalize_momenta(atoms, 2 * temperature_K, exact_temperature=len(atoms) > 1, rng=generator)
+    Stationary(atoms)
 
 
 def _label(atoms: Atoms, step: int, task: SamplingTask) -> LabelledConfiguration:

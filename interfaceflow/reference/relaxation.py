@@ -209,17 +209,39 @@ def _resume(atoms: Atoms, optimiser: BFGS, path: Path) -> int:
     return int(stored["n_steps"])
 
 
-def _residuals(atoms: Atoms, task: RelaxationTask) -> tuple[float, float]:
-    """Return the largest force, eV/Å, and the largest free stress component, eV/Å3."""
-    max_force = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
-    if task.free_axes == "none":
+def residuals_of(
+    forces_eV_A: NDArray[np.float64], stress_eV_A3: NDArray[np.float64], free_axes: FreeAxes
+) -> tuple[float, float]:
+    """Return the largest force, eV/Å, and the largest free stress component, eV/Å3.
+
+    Parameters
+    ----------
+    forces_eV_A
+        Forces, shape (n_atoms, 3), eV/Å.
+    stress_eV_A3
+        Stress, Voigt order, shape (6,), eV/Å3, in axes whose third is the normal of the first two cell vectors.
+    free_axes
+        Cell components that may relax.
+    """
+    max_force = float(np.linalg.norm(forces_eV_A, axis=1).max())
+    if free_axes == "none":
         return max_force, 0.0
-    free = np.array(_FREE_COMPONENTS[task.free_axes], dtype=bool)
-    return max_force, float(np.abs(atoms.get_stress()[free]).max())
+    free = np.array(_FREE_COMPONENTS[free_axes], dtype=bool)
+    return max_force, float(np.abs(stress_eV_A3[free]).max())
+
+
+def is_relaxed(max_force_eV_A: float, max_stress_eV_A3: float, force_tolerance_eV_A: float) -> bool:
+    """Tell whether a relaxation is within the tolerances of forces and of stress."""
+    return max_force_eV_A <= force_tolerance_eV_A and max_stress_eV_A3 <= STRESS_TOLERANCE_EV_A3
+
+
+def _residuals(atoms: Atoms, task: RelaxationTask) -> tuple[float, float]:
+    stress = np.zeros(6) if task.free_axes == "none" else atoms.get_stress()
+    return residuals_of(atoms.get_forces(), stress, task.free_axes)
 
 
 def _is_relaxed(max_force: float, max_stress: float, task: RelaxationTask) -> bool:
-    return max_force <= task.force_tolerance_eV_A and max_stress <= STRESS_TOLERANCE_EV_A3
+    return is_relaxed(max_force, max_stress, task.force_tolerance_eV_A)
 
 
 def _rotation_to_z(atoms: Atoms) -> NDArray[np.float64]:

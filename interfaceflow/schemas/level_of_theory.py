@@ -10,6 +10,7 @@ from pydantic import Field
 
 from interfaceflow.schemas.ase_calculator import AseSettings
 from interfaceflow.schemas.base import Settings, quantity
+from interfaceflow.schemas.cp2k import Cp2kSettings
 from interfaceflow.schemas.gpaw import GpawSettings
 from interfaceflow.schemas.tblite import TbliteSettings
 
@@ -31,7 +32,8 @@ class LennardJonesSettings(Settings):
 
 
 EngineSettings = Annotated[
-    ChgnetSettings | LennardJonesSettings | GpawSettings | TbliteSettings | AseSettings, Field(discriminator="engine")
+    ChgnetSettings | LennardJonesSettings | GpawSettings | TbliteSettings | AseSettings | Cp2kSettings,
+    Field(discriminator="engine"),
 ]
 
 

@@ -149,6 +149,12 @@ class ReferenceSettings(Settings):
         ge=0,
         le=1,
     )
+    steps_per_segment: int = Field(
+        default=500,
+        ge=1,
+        le=1_000_000,
+        description="MD steps that one job does at most, where the engine runs as jobs (VASP, CP2K)",
+    )
 
 
 class VacancySettings(Settings):

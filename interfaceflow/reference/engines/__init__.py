@@ -19,6 +19,7 @@ from interfaceflow.schemas.level_of_theory import LevelOfTheory
 _MODULES: Final = {
     "ase": "ase_calculator",
     "chgnet": "chgnet",
+    "cp2k": "cp2k",
     "gpaw": "gpaw",
     "lennard-jones": "lennard_jones",
     "tblite": "tblite",

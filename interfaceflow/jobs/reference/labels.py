@@ -1,0 +1,121 @@
+"""Labelling by jobs of their own: one for each configuration, and what has become of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jobflow.core.job import Job, job
+
+from interfaceflow.core.errors import CalculationError
+from interfaceflow.core.files import FileRef
+from interfaceflow.core.formats.labelled_file import read_labelled, write_labelled
+from interfaceflow.core.labelled import LabelledConfiguration
+from interfaceflow.jobs.reference.calculation import CALCULATION_FOLDER, calculate, label_of
+from interfaceflow.jobs.reference.makers import makers_of
+from interfaceflow.jobs.wiring import wire
+from interfaceflow.jobs.workspace import Workspace, load_structure
+from interfaceflow.reference.engines import engine_of
+from interfaceflow.reference.engines.engine import check_request
+from interfaceflow.reference.labelling import LabelRequest
+from interfaceflow.reference.labels import reason_to_quarantine
+from interfaceflow.reference.levels_of_theory import packages_of
+from interfaceflow.schemas.datasets import QuarantinedLabel
+from interfaceflow.schemas.level_of_theory import LevelOfTheory
+from interfaceflow.schemas.reference import CalculationDoc, LabelTask
+
+
+@job
+def label_configuration(task: LabelTask, level: LevelOfTheory) -> CalculationDoc:
+    """Label one configuration. A calculation that fails gives a document with the reason, and never fails the job.
+
+    Parameters
+    ----------
+    task
+        The configuration.
+    level
+        Level of theory, of an engine that runs as jobs.
+    """
+    workspace = Workspace()
+    atoms = load_structure(task.structure)
+    makers = makers_of(level)
+    try:
+        frames = calculate(makers, makers.static(), atoms, workspace.path(CALCULATION_FOLDER))
+    except CalculationError as error:
+        return failed_calculation(task.source, str(error), level, workspace)
+    label = label_of(frames[-1], atoms, level, source=task.source, trajectory=task.trajectory)
+    path = workspace.path("labels.xyz")
+    write_labelled([label], path)
+    return CalculationDoc(
+        source=task.source,
+        folder=workspace.shown_path(CALCULATION_FOLDER),
+        labels=FileRef.of(path),
+        n_labels=1,
+        provenance=workspace.provenance(*packages_of(level)),
+    )
+
+
+def label_jobs(requests: Sequence[LabelRequest], level: LevelOfTheory, workspace: Workspace) -> list[Job]:
+    """Make one job for each configuration to label; the output of each is a CalculationDoc.
+
+    Parameters
+    ----------
+    requests
+        Configurations and where they came from.
+    level
+        Level of theory, of an engine that runs as jobs.
+    workspace
+        Of the job that asks; the configurations are stored there.
+
+    Raises
+    ------
+    UserInputError
+        If a configuration cannot be computed; no job is made then.
+    """
+    makers = makers_of(level)
+    for request in requests:
+        check_request(engine_of(level), request.atoms, request.source)
+        makers.check(request.atoms, request.source)
+    return [
+        wire(
+            label_configuration(
+                LabelTask(
+                    structure=workspace.store_structure(request.atoms, f"to-label-{number:04d}"),
+                    source=request.source,
+                    trajectory=request.trajectory,
+                ),
+                level,
+            ),
+            f"label {request.source}",
+            "dft",
+            workspace.parents,
+        )
+        for number, request in enumerate(requests)
+    ]
+
+
+def sort_out(
+    calculations: Sequence[CalculationDoc],
+) -> tuple[list[LabelledConfiguration], list[QuarantinedLabel]]:
+    """Part the labels one can trust from what failed and what one cannot trust, each with its reason."""
+    trusted: list[LabelledConfiguration] = []
+    quarantined: list[QuarantinedLabel] = []
+    for calculation in calculations:
+        if calculation.reason is not None:
+            quarantined.append(QuarantinedLabel(source=calculation.source, reason=calculation.reason))
+        for label in read_labelled(calculation.labels.path()) if calculation.labels is not None else []:
+            reason = reason_to_quarantine(label)
+            if reason is None:
+                trusted.append(label)
+            else:
+                quarantined.append(QuarantinedLabel(source=label.source, reason=reason))
+    return trusted, quarantined
+
+
+def failed_calculation(source: str, reason: str, level: LevelOfTheory, workspace: Workspace) -> CalculationDoc:
+    """Describe a calculation that gave nothing."""
+    return CalculationDoc(
+        source=source,
+        folder=workspace.shown_path(CALCULATION_FOLDER),
+        reason=reason,
+        provenance=workspace.provenance(*packages_of(level)),
+    )

@@ -1,0 +1,1 @@
+"""CP2K: its data files, its installation, its output."""

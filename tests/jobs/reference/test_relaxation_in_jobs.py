@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from ase.build import bulk
+from jobflow.core.flow import Flow
+from jobflow.core.job import job
+from jobflow.core.store import JobStore
+from jobflow.managers.local import run_locally
+from maggma.stores import MemoryStore
+from stored import store_structure
+
+from interfaceflow.core.formats.structure_file import read_structure
+from interfaceflow.jobs.reference import relax
+from interfaceflow.schemas.settings import ReferenceSettings
+from interfaceflow.schemas.structures import RelaxationRequest
+
+
+@job
+def take(document):
+    return document
+
+
+def test_documents_are_those_of_a_relaxation_in_this_process(project, fake_cp2k, cp2k_level, argon_level):
+    mixed = bulk("Cl", "fcc", a=5.3, cubic=True)
+    mixed.symbols[[0, 2]] = "Li"
+    mixed.set_array("phase", np.array(["metal", "binary", "metal", "binary"]))
+    mixed.set_array("origin_index", np.array([7, 5, 3, 1]))
+    mixed.rattle(0.05, rng=np.random.default_rng(1))
+    mixed.rotate(37, (1, 2, 3), rotate_cell=True)
+    cells = [("metal", mixed, "all", True), ("binary", mixed, "normal", True), ("fixed", mixed, "none", False)]
+    here = documents_of(cells, argon_level)
+    in_jobs = documents_of(cells, cp2k_level)
+    for one, other in zip(here, in_jobs, strict=True):
+        assert (one.name, one.converged, one.free_axes) == (other.name, other.converged, other.free_axes)
+        # The entropy that the fake program states is half taken off.
+        assert other.energy_eV == pytest.approx(one.energy_eV + 0.5e-4 * 27.2114, abs=2e-4)
+        assert other.physics_hash == cp2k_level.physics_hash
+        relaxed = read_structure(other.structure.file.path())
+        expected = read_structure(one.structure.file.path())
+        np.testing.assert_allclose(relaxed.cell.array, expected.cell.array, atol=0.02)
+        np.testing.assert_allclose(relaxed.get_all_distances(mic=True), expected.get_all_distances(mic=True), atol=0.02)
+        assert list(relaxed.arrays["phase"]) == ["metal", "binary", "metal", "binary"]
+        assert list(relaxed.arrays["origin_index"]) == [7, 5, 3, 1]
+        assert relaxed.get_chemical_symbols() == mixed.get_chemical_symbols()
+    np.testing.assert_allclose(
+        read_structure(in_jobs[1].structure.file.path()).cell.array[:2], mixed.cell.array[:2], atol=1e-10
+    )
+    assert "custodian" in in_jobs[0].provenance.package_versions
+
+
+def documents_of(cells, level):
+    store = JobStore(MemoryStore())
+    store.connect()
+    requests = [
+        RelaxationRequest(
+            kind="bulk", name=name, structure=store_structure(atoms), free_axes=free_axes, relax_ions=relax_ions
+        )
+        for name, atoms, free_axes, relax_ions in cells
+    ]
+    relaxations = relax(requests, level, ReferenceSettings(force_tolerance_eV_A=0.02))
+    # What comes after sees one document of the list, as the flows do.
+    taken = [take(relaxations.output[number]) for number in range(len(cells))]
+    responses = run_locally(
+        Flow([relaxations, *taken]), store=store, ensure_success=True, raise_immediately=True, log=False
+    )
+    return [max(responses[one.uuid].items())[1].output for one in taken]
