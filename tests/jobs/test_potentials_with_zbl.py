@@ -13,7 +13,8 @@ from interfaceflow.core.files import PROJECT_ROOT_VARIABLE, FileRef
 from interfaceflow.core.formats.cfg import read_configurations
 from interfaceflow.core.formats.labelled_file import read_labelled
 from interfaceflow.core.labelled import LabelledConfiguration
-from interfaceflow.datasets.dataset import Dataset, minimum_distances, write_dataset
+from interfaceflow.datasets.dataset import Dataset, write_dataset
+from interfaceflow.datasets.distances import minimum_distances
 from interfaceflow.dynamics.data_file import write_data_file
 from interfaceflow.dynamics.frame import LammpsFrame
 from interfaceflow.dynamics.lammps_run import run_lammps, setup_lines
