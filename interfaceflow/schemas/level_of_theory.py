@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from interfaceflow.schemas.base import Settings, quantity
+from interfaceflow.schemas.vasp import VaspSettings
 
 
 class ChgnetSettings(Settings):
@@ -27,7 +28,7 @@ class LennardJonesSettings(Settings):
     cutoff_A: float = quantity("Å", "Cutoff radius; the energy goes smoothly to zero there", gt=0, le=30)
 
 
-EngineSettings = Annotated[ChgnetSettings | LennardJonesSettings, Field(discriminator="engine")]
+EngineSettings = Annotated[ChgnetSettings | LennardJonesSettings | VaspSettings, Field(discriminator="engine")]
 
 
 class LevelOfTheory(Settings):

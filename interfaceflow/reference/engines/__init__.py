@@ -13,7 +13,7 @@ from typing import Final
 from interfaceflow.reference.engines.engine import Engine
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 
-_MODULES: Final = {"chgnet": "chgnet", "lennard-jones": "lennard_jones"}
+_MODULES: Final = {"chgnet": "chgnet", "lennard-jones": "lennard_jones", "vasp": "vasp"}
 
 
 def engine_of(level: LevelOfTheory) -> Engine:
