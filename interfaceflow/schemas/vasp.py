@@ -68,7 +68,7 @@ class PotcarSettings(Settings):
         default_factory=dict, description="TITEL by element, where the very release date matters; refused if another"
     )
     sha256: dict[str, str] = Field(
-        default_factory=dict, description="SHA-256 of the POTCAR file by element; refused if another"
+        default_factory=dict, description="SHA-256 of the unpacked POTCAR file by element; refused if another"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -42,7 +43,7 @@ def check_potcars(settings: VaspSettings, elements: Iterable[str]) -> dict[str, 
     ------
     UserInputError
         If the folder of potentials is not set or not there, a potential is not in it, belongs to another element, is
-        damaged by its own checksum, or has another title or hash than the settings ask for.
+        cut short, or has another title or hash than the settings ask for.
     """
     return {element: float(_checked_potcar(settings, element).nelectrons) for element in elements}
 
@@ -54,17 +55,16 @@ def _checked_potcar(settings: VaspSettings, element: str) -> PotcarSingle:
     what = f"POTCAR {symbol} of {asked.family}"
     if potcar.element != element:
         raise UserInputError(f"{what} is for {potcar.element}, not for {element}; correct physics.potcars.symbols")
-    computed = potcar.sha256_computed_file_hash
-    own = potcar.hash_sha256_from_file if potcar.hash_sha256_from_file else computed
-    if own != computed:
-        raise UserInputError(f"{what} is damaged: its content does not have the SHA-256 that it states; copy it again")
+    if "End of Dataset" not in potcar.data:
+        raise UserInputError(f"{what} is cut short: it has no 'End of Dataset'; copy it again")
     title, wanted_title = str(potcar.TITEL).strip(), asked.titles.get(element, str(potcar.TITEL)).strip()
     if title != wanted_title:
         raise UserInputError(
             f"{what} is titled {title!r}, and the level of theory asks for {wanted_title!r}: another release of the "
             "potentials gives other labels; use that release, or change physics.potcars.titles"
         )
-    if element in asked.sha256 and asked.sha256[element] != computed:
+    computed = sha256(potcar.data.encode()).hexdigest()
+    if asked.sha256.get(element, computed) != computed:
         raise UserInputError(
             f"{what} has SHA-256 {computed}, and the level of theory asks for {asked.sha256[element]}; use that file, "
             "or change physics.potcars.sha256"

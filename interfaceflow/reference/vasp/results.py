@@ -206,18 +206,21 @@ def _with_velocities(frame: VaspFrame, contcar: Path) -> VaspFrame:
 
 def _check_physics_was_kept(folder: Path) -> None:
     """Raise where custodian's corrections left a calculation at another level of theory."""
-    from pymatgen.io.vasp.inputs import Incar
+    from pymatgen.io.vasp.inputs import Incar, Kpoints
 
-    original = _find(folder, "INCAR.orig")
-    if original is None:
-        return
-    asked, run = Incar.from_file(original), Incar.from_file(_existing(folder, "INCAR"))
-    changed = sorted(tag for tag in PHYSICS_TAGS if asked.get(tag) != run.get(tag))
-    if changed:
-        words = ", ".join(f"{tag} from {asked.get(tag, 'unset')} to {run.get(tag, 'unset')}" for tag in changed)
+    changes = []
+    if original := _find(folder, "INCAR.orig"):
+        asked, run = Incar.from_file(original), Incar.from_file(_existing(folder, "INCAR"))
+        changed = sorted(tag for tag in PHYSICS_TAGS if asked.get(tag) != run.get(tag))
+        changes += [f"{tag} from {asked.get(tag, 'unset')} to {run.get(tag, 'unset')}" for tag in changed]
+    if original := _find(folder, "KPOINTS.orig"):
+        mesh, run_mesh = Kpoints.from_file(original), Kpoints.from_file(_existing(folder, "KPOINTS"))
+        if (mesh.style, mesh.kpts) != (run_mesh.style, run_mesh.kpts):
+            changes.append(f"k-points from {mesh.style} {mesh.kpts} to {run_mesh.style} {run_mesh.kpts}")
+    if changes:
         raise CalculationError(
-            f"{folder}: VASP ran only after custodian changed {words}, which is another level of theory; change the "
-            "level of theory, or the structure"
+            f"{folder}: VASP ran only after custodian changed {', '.join(changes)}, which is another level of theory; "
+            "change the level of theory, or the structure"
         )
 
 

@@ -1,0 +1,28 @@
+"""Potentials without content, and the command of the stand-in for VASP."""
+
+import gzip
+import sys
+from pathlib import Path
+
+COMMAND = f"{sys.executable} {Path(__file__).with_name('fake_vasp.py')}"
+VALENCES = {"Li": 1, "Li_sv": 3, "Cl": 7, "S": 6, "P": 5, "Mn": 7, "Mn_pv": 13, "Si": 4, "B": 3, "O": 6, "H": 1, "F": 7}
+VALENCES |= {"Na": 1, "Na_pv": 7, "N": 5, "C": 4}
+
+
+def write_potcars(root, family="PBE_54", symbols=tuple(VALENCES)):
+    """Write headers that say what a potential is called and how many electrons it has, and nothing else."""
+    folder = root / {"PBE": "POT_GGA_PAW_PBE", "PBE_54": "POT_GGA_PAW_PBE_54"}[family]
+    folder.mkdir(parents=True, exist_ok=True)
+    for symbol in symbols:
+        element = symbol.split("_")[0]
+        text = (
+            f"  PAW_PBE {symbol} 01Jan2000\n   {VALENCES[symbol]:.8f}\n parameters from PSCTR are:\n"
+            f"   VRHFIN ={element}: stand-in\n   LEXCH  = PE\n   EATOM  =     1.0000 eV,    0.1000 Ry\n"
+            f"   TITEL  = PAW_PBE {symbol} 01Jan2000\n   LULTRA =        F    use ultrasoft PP ?\n"
+            f"   POMASS =    1.000; ZVAL   =    {VALENCES[symbol]:.3f}    mass and valenz\n"
+            "   ENMAX  =  200.000; ENMIN  =  100.000 eV\n   LPAW   =        T\n"
+            "  END of PSCTR-controll parameters\n local part\n   0.0\n End of Dataset\n"
+        )
+        with gzip.open(folder / f"POTCAR.{symbol}.gz", "wt") as stream:
+            stream.write(text)
+    return root
