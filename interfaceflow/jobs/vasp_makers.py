@@ -162,9 +162,11 @@ class VaspMakers:
         self, maker: type[BaseVaspMaker], calculation: VaspCalculation, handlers: tuple[ErrorHandler, ...]
     ) -> BaseVaspMaker:
         custodian: dict[str, Any] = {"polling_time_step": _POLL_S, "monitor_freq": _LOOKS_PER_CHECK}
+        # atomate2 asks of an input set no more than that it makes the input files.
+        inputs: Any = VaspInputs(self.settings, calculation)
         return maker(
             name=f"vasp {calculation.kind}",
-            input_set_generator=VaspInputs(self.settings, calculation),
+            input_set_generator=inputs,
             run_vasp_kwargs={
                 "handlers": handlers,
                 "custodian_kwargs": custodian,

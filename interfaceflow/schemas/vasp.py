@@ -104,6 +104,10 @@ class VaspSettings(Settings):
     )
     potcars: PotcarSettings = Field(description="Potentials")
 
+    def __hash__(self) -> int:
+        """Hash by content, which the tables by element do not do by themselves."""
+        return hash(self.model_dump_json())
+
     @model_validator(mode="after")
     def _tolerance_is_given(self) -> Self:
         if self.energy_tolerance_eV is None and self.base_set == "none":
@@ -144,7 +148,11 @@ class DynamicsCalculation(Settings):
     n_steps: int = Field(ge=1, le=1_000_000, description="Steps")
     temperature_K: float = quantity("K", "Temperature at the start", gt=0, le=10_000)
     final_temperature_K: float | None = quantity(
-        "K", "Temperature at the end of a linear ramp; the same as at the start if absent", default=None, gt=0, le=10_000
+        "K",
+        "Temperature at the end of a linear ramp; the same as at the start if absent",
+        default=None,
+        gt=0,
+        le=10_000,
     )
     friction_per_fs: float = quantity("1/fs", "Friction of Langevin's thermostat", default=0.01, gt=0, le=1)
     cell_friction_per_fs: float = quantity("1/fs", "Friction of the cell's, in npt", default=0.01, gt=0, le=1)

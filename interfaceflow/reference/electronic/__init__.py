@@ -1,1 +1,1 @@
-"""What electrons tell: densities of states, effective masses, Bader charges; from arrays, whichever engine made them."""
+"""What electrons tell: densities of states, effective masses, Bader charges; from arrays, of whichever engine."""

@@ -19,14 +19,42 @@ from interfaceflow.schemas.vasp import (
 )
 
 if TYPE_CHECKING:
-    from pymatgen.core import Structure
+    from pymatgen.core.structure import Structure
 
 IncarTags = dict[str, Any]
 
 # Tags that change a label. A run in which one of them is not what was asked for is not at its level of theory.
 PHYSICS_TAGS: Final = frozenset(
-    "AEXX AGGAC DIPOL ENAUG ENCUT GGA HFSCREEN IDIPOL ISMEAR ISPIN IVDW KSPACING LASPH LDAU LDAUJ LDAUL LDAUU LDIPOL "
-    "LHFCALC LREAL LUSE_VDW METAGGA NELECT NUPDOWN PARAM1 PARAM2 PREC SIGMA".split()
+    (
+        "ENCUT",
+        "ENAUG",
+        "PREC",
+        "LREAL",
+        "LASPH",
+        "KSPACING",
+        "GGA",
+        "METAGGA",
+        "IVDW",
+        "LUSE_VDW",
+        "AGGAC",
+        "PARAM1",
+        "PARAM2",
+        "LHFCALC",
+        "AEXX",
+        "HFSCREEN",
+        "LDAU",
+        "LDAUL",
+        "LDAUU",
+        "LDAUJ",
+        "ISMEAR",
+        "SIGMA",
+        "NELECT",
+        "ISPIN",
+        "NUPDOWN",
+        "LDIPOL",
+        "IDIPOL",
+        "DIPOL",
+    )
 )
 # PBE-D3(BJ): doi:10.1002/jcc.21759. optB88-vdW: doi:10.1088/0953-8984/22/2/022201. HSE06: doi:10.1063/1.2404663.
 _FUNCTIONALS: Final[Mapping[str, IncarTags]] = {
@@ -65,11 +93,18 @@ def incar_of(
     tags |= _level_tags(settings, structure)
     tags |= _calculation_tags(calculation, structure)
     tags |= _dipole_tags(settings, structure)
-    if structure.charge:
+    if charge_e := net_charge(structure):
         assert valence_electrons is not None
-        neutral = sum(valence_electrons[site.specie.symbol] for site in structure)
-        tags["NELECT"] = neutral - structure.charge
+        tags["NELECT"] = sum(valence_electrons[site.specie.symbol] for site in structure) - charge_e
     return tags
+
+
+def net_charge(structure: Structure) -> float:
+    """Return the net charge of a cell, e."""
+    with warnings.catch_warnings():
+        # It warns that sites without oxidation states do not add up to the charge.
+        warnings.filterwarnings("ignore", message="Structure charge", category=UserWarning)
+        return float(structure.charge)
 
 
 def _base_tags(settings: VaspSettings, structure: Structure) -> IncarTags:

@@ -5,6 +5,7 @@ Importing this module imports pymatgen.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ from ase import Atoms
 from monty.json import MSONable
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
-from pymatgen.core import Structure
+from pymatgen.core.structure import Structure
 from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar, Potcar, VaspInput
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from interfaceflow.reference.electronic.effective_mass import stencil_points
-from interfaceflow.reference.vasp.incar import incar_of
+from interfaceflow.reference.vasp.incar import incar_of, net_charge
 from interfaceflow.reference.vasp.kpoints import mesh_divisions
 from interfaceflow.reference.vasp.potcars import check_potcars, potcar_symbol
 from interfaceflow.reference.vasp.slabs import vacuum_axes
@@ -35,7 +36,7 @@ _CALCULATION = TypeAdapter[VaspCalculation](VaspCalculation)
 
 
 @dataclass
-class VaspInputs(MSONable):  # type: ignore[misc]
+class VaspInputs(MSONable):
     """Makes INCAR, KPOINTS, POSCAR and POTCAR of one calculation at one level of theory.
 
     The POSCAR keeps the order of the sites, and their velocities where they have any.
@@ -72,7 +73,9 @@ class VaspInputs(MSONable):  # type: ignore[misc]
         """
         elements = [element.symbol for element in structure.composition.elements]
         # A charged cell needs the number of electrons, which only the potentials know.
-        valence_electrons = None if potcar_spec and not structure.charge else check_potcars(self.settings, elements)
+        valence_electrons = (
+            None if potcar_spec and not net_charge(structure) else check_potcars(self.settings, elements)
+        )
         poscar = Poscar(
             structure,
             velocities=structure.site_properties.get("velocities"),
@@ -100,7 +103,7 @@ class VaspInputs(MSONable):  # type: ignore[misc]
             divisions = np.where(divisions > 1, divisions * self.calculation.mesh_factor, 1)
         if isinstance(self.calculation, BandCurvatureCalculation):
             return _mesh_and_stencil(structure, divisions, self.calculation)
-        mesh = tuple(int(n) for n in divisions)
+        mesh = _as_triple(divisions)
         if isinstance(scheme, MeshByDivisions) and scheme.centre == "monkhorst-pack":
             return Kpoints.monkhorst_automatic(mesh)
         return Kpoints.gamma_automatic(mesh)
@@ -128,7 +131,10 @@ def _mesh_and_stencil(
     structure: Structure, divisions: NDArray[np.int_], calculation: BandCurvatureCalculation
 ) -> Kpoints:
     """Return the irreducible Gamma-centred mesh, followed by the stencil at weight zero."""
-    mesh = SpacegroupAnalyzer(structure).get_ir_reciprocal_mesh(tuple(int(n) for n in divisions))
+    with warnings.catch_warnings():
+        # What spglib says to its callers about their error handling.
+        warnings.filterwarnings("ignore", message="Set OLD_ERROR_HANDLING", category=DeprecationWarning)
+        mesh = SpacegroupAnalyzer(structure).get_ir_reciprocal_mesh(_as_triple(divisions))
     stencil = stencil_points(structure.lattice.matrix, np.array(calculation.k_point), calculation.step_per_A)
     points = [tuple(float(x) for x in point) for point in [*(point for point, _ in mesh), *stencil]]
     return Kpoints(
@@ -138,3 +144,8 @@ def _mesh_and_stencil(
         kpts=points,
         kpts_weights=[float(weight) for _, weight in mesh] + [0.0] * len(stencil),
     )
+
+
+def _as_triple(divisions: NDArray[np.int_]) -> tuple[int, int, int]:
+    first, second, third = (int(n) for n in divisions)
+    return first, second, third

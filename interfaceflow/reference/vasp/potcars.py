@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from interfaceflow.core.errors import UserInputError, suggest_name
 from interfaceflow.schemas.vasp import VaspSettings
@@ -75,22 +75,21 @@ def _checked_potcar(settings: VaspSettings, element: str) -> PotcarSingle:
 def _find_potcar(settings: VaspSettings, symbol: str) -> PotcarSingle:
     from pymatgen.io.vasp.inputs import PotcarSingle, UnknownPotcarWarning
 
-    family = settings.potcars.family
+    family, folder = settings.potcars.family, _potcar_folder(settings)
     with warnings.catch_warnings():
         # pymatgen warns of every potential it has no statistics of; title and hash are what is checked here.
         warnings.simplefilter("ignore", UnknownPotcarWarning)
         try:
             return PotcarSingle.from_symbol_and_functional(symbol, family)
         except FileNotFoundError:
-            available = _available_symbols(settings)
+            available = _available_symbols(folder)
     raise UserInputError(
-        f"there is no POTCAR {symbol} of {family} in {_potcar_folder(settings)}.{suggest_name(symbol, available)} "
+        f"there is no POTCAR {symbol} of {family} in {folder}.{suggest_name(symbol, available)} "
         f"Give the right symbol in physics.potcars.symbols, or add the file POTCAR.{symbol} or {symbol}/POTCAR"
     )
 
 
-def _available_symbols(settings: VaspSettings) -> list[str]:
-    folder = _potcar_folder(settings)
+def _available_symbols(folder: Path) -> list[str]:
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return [name.removeprefix("POTCAR.").removesuffix(".gz") for name in names]
 
@@ -134,5 +133,5 @@ def _base_set_symbols(settings: VaspSettings) -> dict[str, str]:
     from pymatgen.io.vasp import sets
 
     base_set = {"mp-relax": sets.MPRelaxSet, "mit-relax": sets.MITRelaxSet}[settings.base_set]
-    entries = base_set.CONFIG["POTCAR"]
+    entries: dict[str, Any] = vars(base_set)["CONFIG"]["POTCAR"]
     return {element: entry["symbol"] if isinstance(entry, dict) else entry for element, entry in entries.items()}

@@ -94,7 +94,7 @@ def _check_smearing(settings: VaspSettings, calculation: VaspCalculation, atoms:
     metallic = is_metallic(atoms)
     if metallic and width < _NARROWEST_FOR_METALS_EV:
         raise UserInputError(
-            f"{source}: a smearing of {width:g} eV is too narrow for a metal, whose forces then depend on the k-points; "
+            f"{source}: a smearing of {width:g} eV is too narrow for a metal, whose forces then hang on the k-points; "
             f"take {_NARROWEST_FOR_METALS_EV:g} to 0.2 eV in physics.smearing.width_eV"
         )
     notes = []

@@ -93,9 +93,7 @@ def read_vasp_frames(folder: Path) -> list[VaspFrame]:
     outcar = _read_outcar(_existing(folder, "OUTCAR"), len(vasprun.ionic_steps))
     charge_e = _net_charge(_existing(folder, "vasprun.xml"), float(vasprun.parameters["NELECT"]))
     most_iterations = int(vasprun.parameters["NELM"])
-    frames = [
-        _frame(index, step, outcar, charge_e, most_iterations) for index, step in enumerate(vasprun.ionic_steps)
-    ]
+    frames = [_frame(index, step, outcar, charge_e, most_iterations) for index, step in enumerate(vasprun.ionic_steps)]
     if not frames:
         raise CalculationError(f"{folder}: vasprun.xml holds no ionic step; look at vasp.out there")
     if "LATTICE_CONSTRAINTS" in vasprun.incar:
@@ -130,7 +128,6 @@ def _frame(index: int, step: Any, outcar: _OutcarFrames, charge_e: float, most_i
 
 
 def _read_vasprun(folder: Path) -> Any:
-    from lxml.etree import XMLSyntaxError
     from pymatgen.io.vasp.outputs import UnconvergedVASPWarning, Vasprun
 
     path = _existing(folder, "vasprun.xml")
@@ -139,7 +136,7 @@ def _read_vasprun(folder: Path) -> Any:
         warnings.simplefilter("ignore", UnconvergedVASPWarning)
         try:
             return Vasprun(str(path), parse_dos=False, parse_eigen=False, parse_potcar_file=False)
-        except (XMLSyntaxError, AttributeError, ValueError) as error:
+        except (SyntaxError, AttributeError, ValueError) as error:
             raise CalculationError(
                 f"{path}: cut short or not written by VASP ({error}); the run was killed or ran out of disk: see "
                 "vasp.out beside it"

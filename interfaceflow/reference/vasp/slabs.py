@@ -82,7 +82,7 @@ def is_metallic(atoms: Atoms) -> bool:
     It does where it is, or where one of its phases is, of metallic elements alone, or where no formal charges of its
     elements balance. Without ``phase`` labels a metal beside its salt is found by the latter.
     """
-    from pymatgen.core import Element
+    from pymatgen.core.periodic_table import Element
 
     phases = atoms.arrays.get(_PHASE, np.full(len(atoms), "all"))
     parts = [atoms[phases == phase] for phase in np.unique(phases)]
@@ -104,7 +104,7 @@ def _balanced_charges(atoms: Atoms) -> dict[str, float] | None:
     Of the common oxidation states, one for each element, those are taken that leave less than `_LARGEST_IMBALANCE_E`
     per atom, and of these the ones that put the electrons on the most electronegative elements.
     """
-    from pymatgen.core import Element
+    from pymatgen.core.periodic_table import Element
 
     symbols, counts = np.unique(np.array(atoms.get_chemical_symbols()), return_counts=True)
     elements = [Element(symbol) for symbol in symbols]

@@ -25,11 +25,72 @@ from ase.optimize import BFGS
 from pymatgen.core import Structure
 from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
 
+# Tags that VASP 6.4 knows and that this project, or custodian, writes.
 KNOWN_TAGS = frozenset(
-    "AEXX AGGAC ALGO AMIN AMIX ANDERSEN_PROB BMIX DIPOL EDIFF EDIFFG ENAUG ENCUT GGA HFSCREEN IBRION ICHARG IDIPOL "
-    "IMIX ISIF ISMEAR ISPIN ISTART ISYM IVDW KBLOCK LAECHG LANGEVIN_GAMMA LANGEVIN_GAMMA_L LASPH LATTICE_CONSTRAINTS "
-    "LCHARG LDAU LDAUJ LDAUL LDAUTYPE LDAUU LDIPOL LHFCALC LMAXMIX LORBIT LREAL LUSE_VDW LWAVE MAGMOM MDALGO NEDOS "
-    "NELECT NELM NELMIN NSW PARAM1 PARAM2 PMASS POTIM PREC PRECFOCK PSTRESS RANDOM_SEED SIGMA SMASS TEBEG TEEND".split()
+    (
+        "AEXX",
+        "AGGAC",
+        "ALGO",
+        "AMIN",
+        "AMIX",
+        "ANDERSEN_PROB",
+        "BMIX",
+        "DIPOL",
+        "EDIFF",
+        "EDIFFG",
+        "ENAUG",
+        "ENCUT",
+        "GGA",
+        "HFSCREEN",
+        "IBRION",
+        "ICHARG",
+        "IDIPOL",
+        "IMIX",
+        "ISIF",
+        "ISMEAR",
+        "ISPIN",
+        "ISTART",
+        "ISYM",
+        "IVDW",
+        "KBLOCK",
+        "LAECHG",
+        "LANGEVIN_GAMMA",
+        "LANGEVIN_GAMMA_L",
+        "LASPH",
+        "LATTICE_CONSTRAINTS",
+        "LCHARG",
+        "LDAU",
+        "LDAUJ",
+        "LDAUL",
+        "LDAUTYPE",
+        "LDAUU",
+        "LDIPOL",
+        "LHFCALC",
+        "LMAXMIX",
+        "LORBIT",
+        "LREAL",
+        "LUSE_VDW",
+        "LWAVE",
+        "MAGMOM",
+        "MDALGO",
+        "NEDOS",
+        "NELECT",
+        "NELM",
+        "NELMIN",
+        "NSW",
+        "PARAM1",
+        "PARAM2",
+        "PMASS",
+        "POTIM",
+        "PREC",
+        "PRECFOCK",
+        "PSTRESS",
+        "RANDOM_SEED",
+        "SIGMA",
+        "SMASS",
+        "TEBEG",
+        "TEEND",
+    )
 )
 ENTROPY_EV_PER_ATOM = 0.001  # e_0 - e_fr; the energy without entropy is as far from e_0
 BAND_GAP_EV, CONDUCTION_MASS, N_BANDS = 3.0, 0.5, 8
@@ -288,7 +349,9 @@ def dos_xml(inputs):
     spins = range(1, inputs.n_spins + 1)
     total = "".join(f'<set comment="spin {s}">{total_rows}</set>' for s in spins)
     ions = "".join(
-        f'<set comment="ion {ion + 1}">' + "".join(f'<set comment="spin {s}">{ion_rows}</set>' for s in spins) + "</set>"
+        f'<set comment="ion {ion + 1}">'
+        + "".join(f'<set comment="spin {s}">{ion_rows}</set>' for s in spins)
+        + "</set>"
         for ion in range(inputs.n_ions)
     )
     fields = "<field>energy</field><field>s</field><field>p</field>"
@@ -304,10 +367,20 @@ def n_iterations(inputs):
 
 def write_vasprun(inputs, frames, final):
     defaults = {"NELM": 60, "NSW": 0, "IBRION": -1, "ISIF": 2, "ISPIN": 1, "LORBIT": 0, "ALGO": "Normal", "EDIFFG": 0.0}
-    defaults |= {"LHFCALC": False, "LASPH": False, "NELMDL": -5, "NELMIN": 2, "ISMEAR": 1, "SIGMA": 0.2, "METAGGA": "--"}
+    defaults |= {
+        "LHFCALC": False,
+        "LASPH": False,
+        "NELMDL": -5,
+        "NELMIN": 2,
+        "ISMEAR": 1,
+        "SIGMA": 0.2,
+        "METAGGA": "--",
+    }
     defaults |= {"AEXX": 0.0, "GGA": "--", "LUSE_VDW": False, "IVDW": 0, "ICHARG": 2, "LCHIMAG": False, "EDIFF": 1e-4}
     defaults |= {"LDAU": False}
-    parameters = defaults | dict(inputs.incar) | {"NELECT": inputs.n_electrons, "NBANDS": eigenvalues(inputs)[0].shape[1]}
+    parameters = (
+        defaults | dict(inputs.incar) | {"NELECT": inputs.n_electrons, "NBANDS": eigenvalues(inputs)[0].shape[1]}
+    )
     steps = "".join(
         "<calculation>"
         + f"<scstep>{energies_xml(frame, inputs.n_ions)}</scstep>" * n_iterations(inputs)
@@ -340,11 +413,15 @@ def outcar_step(inputs, frame):
     k = frame["kilobar"]
     kilobar = (k[0, 0], k[1, 1], k[2, 2], k[0, 1], k[1, 2], k[0, 2])
     free, shift = frame["energy"], inputs.n_ions * ENTROPY_EV_PER_ATOM
-    text = " number of electron %15.7f magnetization %15.7f\n" % (inputs.n_electrons, 0.0)
+    text = f" number of electron {inputs.n_electrons:15.7f} magnetization {0.0:15.7f}\n"
     if inputs.n_spins == 2:
-        rows = "".join(f"{i + 1:5d}       {0.1 * (i + 1):7.3f}{0.0:8.3f}{0.0:8.3f}{0.1 * (i + 1):8.3f}\n" for i in range(inputs.n_ions))
+        rows = "".join(
+            f"{i + 1:5d}       {0.1 * (i + 1):7.3f}{0.0:8.3f}{0.0:8.3f}{0.1 * (i + 1):8.3f}\n"
+            for i in range(inputs.n_ions)
+        )
         rule = "-" * 32 + "\n"
-        text += f"\n magnetization (x)\n \n# of ion       s       p       d       tot\n{rule}{rows}{rule}tot  0.0  0.0  0.0  0.0\n\n"
+        head = "\n magnetization (x)\n \n# of ion       s       p       d       tot\n"
+        text += f"{head}{rule}{rows}{rule}tot  0.0  0.0  0.0  0.0\n\n"
     return text + (
         f"    total drift:                                0.000000      0.000000      0.000000\n"
         f" E-fermi :   0.5000     XC(G=0):  -5.0000     alpha+bet : -4.0000\n"
@@ -358,7 +435,8 @@ def outcar_step(inputs, frame):
 def write_outcar(inputs, frames):
     head = (
         " vasp.6.4.3 stand-in\n running on    1 total cores\n"
-        f"   ISPIN  = {inputs.n_spins:6d}\n   IBRION = {inputs.incar['IBRION']:6d}\n   NELECT = {inputs.n_electrons:12.4f}\n"
+        f"   ISPIN  = {inputs.n_spins:6d}\n   IBRION = {inputs.incar['IBRION']:6d}\n"
+        f"   NELECT = {inputs.n_electrons:12.4f}\n"
         f"   number of k-points  NKPTS = {len(inputs.points)}   number of bands    NBANDS= {N_BANDS}\n"
         "   total plane-waves  NPLWV =   4096\n"
     )
@@ -379,7 +457,10 @@ def write_oszicar(inputs, frames):
     lines = []
     for index, frame in enumerate(frames):
         lines += ["       N       E                     dE             d eps       ncg     rms          rms(c)"]
-        lines += [f"DAV: {n + 1:3d}    {frame['energy']:.12E}   -0.10000E-01   -0.10000E-01    32   0.100E-01" for n in range(3)]
+        lines += [
+            f"DAV: {n + 1:3d}    {frame['energy']:.12E}   -0.10000E-01   -0.10000E-01    32   0.100E-01"
+            for n in range(3)
+        ]
         free, zero = frame["energy"], frame["energy"] + inputs.n_ions * ENTROPY_EV_PER_ATOM
         lines += [f"   {index + 1} F= {free:.8E} E0= {zero:.8E}  d E ={0.0:.6E}"]
     Path("OSZICAR").write_text("\n".join(lines) + "\n")

@@ -1,12 +1,29 @@
-"""Potentials without content, and the command of the stand-in for VASP."""
+"""Potentials without content, the command of the stand-in for VASP, and a level of theory to try."""
 
 import gzip
 import sys
 from pathlib import Path
 
+from interfaceflow.schemas.vasp import VaspSettings
+
 COMMAND = f"{sys.executable} {Path(__file__).with_name('fake_vasp.py')}"
 VALENCES = {"Li": 1, "Li_sv": 3, "Cl": 7, "S": 6, "P": 5, "Mn": 7, "Mn_pv": 13, "Si": 4, "B": 3, "O": 6, "H": 1, "F": 7}
 VALENCES |= {"Na": 1, "Na_pv": 7, "N": 5, "C": 4}
+
+
+PHYSICS = {
+    "engine": "vasp",
+    "functional": "pbe",
+    "cutoff_eV": 520,
+    "k_points": {"scheme": "spacing", "spacing_per_A": 0.5},
+    "smearing": {"method": "gaussian", "width_eV": 0.05},
+    "spin": True,
+    "potcars": {"family": "PBE_54"},
+}
+
+
+def vasp_settings(**changes):
+    return VaspSettings.model_validate(PHYSICS | changes)
 
 
 def write_potcars(root, family="PBE_54", symbols=tuple(VALENCES)):
