@@ -5,18 +5,17 @@ Energies come from vasprun.xml, stress and moments from the OUTCAR, whose "in kB
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
-from xml.etree.ElementTree import ParseError, iterparse
 
 import numpy as np
 from ase import Atoms, units
 from numpy.typing import NDArray
 
 from interfaceflow.core.errors import CalculationError
+from interfaceflow.reference.vasp.files import existing_file, find_file, read_lines, read_potentials, read_vasprun
 from interfaceflow.reference.vasp.incar import PHYSICS_TAGS
 
 Array = NDArray[np.float64]
@@ -89,9 +88,10 @@ def read_vasp_frames(folder: Path) -> list[VaspFrame]:
         changed a tag that changes labels, or if VASP moved cell vectors that it was asked to keep.
     """
     _check_physics_was_kept(folder)
-    vasprun = _read_vasprun(folder)
-    outcar = _read_outcar(_existing(folder, "OUTCAR"), len(vasprun.ionic_steps))
-    charge_e = _net_charge(_existing(folder, "vasprun.xml"), float(vasprun.parameters["NELECT"]))
+    vasprun = read_vasprun(folder, electronic=False)
+    outcar = _read_outcar(existing_file(folder, "OUTCAR"), len(vasprun.ionic_steps))
+    neutral = sum(potential.n_atoms * potential.valence_electrons for potential in read_potentials(folder))
+    charge_e = round(neutral - float(vasprun.parameters["NELECT"]), 6)
     most_iterations = int(vasprun.parameters["NELM"])
     frames = [_frame(index, step, outcar, charge_e, most_iterations) for index, step in enumerate(vasprun.ionic_steps)]
     if not frames:
@@ -99,7 +99,7 @@ def read_vasp_frames(folder: Path) -> list[VaspFrame]:
     if "LATTICE_CONSTRAINTS" in vasprun.incar:
         _check_plane_was_kept(frames, folder)
     if vasprun.parameters["IBRION"] == 0:
-        frames[-1] = _with_velocities(frames[-1], _existing(folder, "CONTCAR"))
+        frames[-1] = _with_velocities(frames[-1], existing_file(folder, "CONTCAR"))
     return frames
 
 
@@ -127,27 +127,11 @@ def _frame(index: int, step: Any, outcar: _OutcarFrames, charge_e: float, most_i
     )
 
 
-def _read_vasprun(folder: Path) -> Any:
-    from pymatgen.io.vasp.outputs import UnconvergedVASPWarning, Vasprun
-
-    path = _existing(folder, "vasprun.xml")
-    with warnings.catch_warnings():
-        # Convergence is looked at frame by frame.
-        warnings.simplefilter("ignore", UnconvergedVASPWarning)
-        try:
-            return Vasprun(str(path), parse_dos=False, parse_eigen=False, parse_potcar_file=False)
-        except (SyntaxError, AttributeError, ValueError) as error:
-            raise CalculationError(
-                f"{path}: cut short or not written by VASP ({error}); the run was killed or ran out of disk: see "
-                "vasp.out beside it"
-            ) from error
-
-
 def _read_outcar(path: Path, n_frames: int) -> _OutcarFrames:
     """Return stresses and moments of all frames; empty lists where VASP did not print one for each."""
     stresses: list[Array] = []
     moments: list[Array] = []
-    lines = _lines_of(path)
+    lines = read_lines(path)
     for line in lines:
         if line.startswith("  in kB"):
             kilobar = np.array([float(word) for word in line.split()[2:8]])
@@ -174,25 +158,8 @@ def _moments_table(lines: Iterator[str]) -> Array:
     return np.array(moments)
 
 
-def _net_charge(path: Path, n_electrons: float) -> float:
-    """Return the electrons that a neutral cell would have more, from the valences in vasprun.xml."""
-    from monty.io import zopen
-
-    with zopen(path, "rb") as stream:
-        try:
-            for _, element in iterparse(stream):
-                if element.tag == "array" and element.get("name") == "atomtypes":
-                    rows = [[cell.text or "" for cell in row] for row in element.iter("rc")]
-                    return round(sum(int(row[0]) * float(row[3]) for row in rows) - n_electrons, 6)
-        except ParseError as error:
-            raise CalculationError(f"{path}: not readable as XML ({error})") from error
-    raise CalculationError(f"{path}: has no table of atom types")
-
-
 def _with_velocities(frame: VaspFrame, contcar: Path) -> VaspFrame:
     """Add the velocities of the CONTCAR, which are half a step to a step later than the last forces."""
-    from dataclasses import replace
-
     from pymatgen.io.vasp.inputs import Poscar
 
     velocities = Poscar.from_file(contcar).velocities
@@ -206,12 +173,12 @@ def _check_physics_was_kept(folder: Path) -> None:
     from pymatgen.io.vasp.inputs import Incar, Kpoints
 
     changes = []
-    if original := _find(folder, "INCAR.orig"):
-        asked, run = Incar.from_file(original), Incar.from_file(_existing(folder, "INCAR"))
+    if original := find_file(folder, "INCAR.orig"):
+        asked, run = Incar.from_file(original), Incar.from_file(existing_file(folder, "INCAR"))
         changed = sorted(tag for tag in PHYSICS_TAGS if asked.get(tag) != run.get(tag))
         changes += [f"{tag} from {asked.get(tag, 'unset')} to {run.get(tag, 'unset')}" for tag in changed]
-    if original := _find(folder, "KPOINTS.orig"):
-        mesh, run_mesh = Kpoints.from_file(original), Kpoints.from_file(_existing(folder, "KPOINTS"))
+    if original := find_file(folder, "KPOINTS.orig"):
+        mesh, run_mesh = Kpoints.from_file(original), Kpoints.from_file(existing_file(folder, "KPOINTS"))
         if (mesh.style, mesh.kpts) != (run_mesh.style, run_mesh.kpts):
             changes.append(f"k-points from {mesh.style} {mesh.kpts} to {run_mesh.style} {run_mesh.kpts}")
     if changes:
@@ -229,22 +196,3 @@ def _check_plane_was_kept(frames: list[VaspFrame], folder: Path) -> None:
             f"{folder}: in-plane cell vectors that were to stay moved by {moved:.4f} Å: this VASP does not know "
             "LATTICE_CONSTRAINTS for relaxations; use VASP 6.4 or newer"
         )
-
-
-def _lines_of(path: Path) -> Iterator[str]:
-    from monty.io import zopen
-
-    with zopen(path, "rt", encoding="utf-8", errors="replace") as stream:
-        yield from stream
-
-
-def _find(folder: Path, name: str) -> Path | None:
-    candidates = (folder / name, folder / f"{name}.gz")
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def _existing(folder: Path, name: str) -> Path:
-    path = _find(folder, name)
-    if path is None:
-        raise CalculationError(f"{folder}: there is no {name}; VASP did not run to its end there: see vasp.out")
-    return path

@@ -1,9 +1,15 @@
 """Potentials without content, the command of the stand-in for VASP, and a level of theory to try."""
 
 import gzip
+import os
+import subprocess
 import sys
 from pathlib import Path
 
+from pymatgen.core import SETTINGS
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from interfaceflow.reference.vasp.input_set import VaspInputs
 from interfaceflow.schemas.vasp import VaspSettings
 
 COMMAND = f"{sys.executable} {Path(__file__).with_name('fake_vasp.py')}"
@@ -43,3 +49,19 @@ def write_potcars(root, family="PBE_54", symbols=tuple(VALENCES)):
         with gzip.open(folder / f"POTCAR.{symbol}.gz", "wt") as stream:
             stream.write(text)
     return root
+
+
+def run_stand_in(folder, atoms, calculation, failure="", **changes):
+    """Write the inputs and run the stand-in, without custodian."""
+    structure = AseAtomsAdaptor.get_structure(atoms)
+    structure.set_charge(float(atoms.info.get("charge_e", 0.0)))
+    root = write_potcars(folder.parent / "potentials")
+    before, SETTINGS["PMG_VASP_PSP_DIR"] = SETTINGS.get("PMG_VASP_PSP_DIR"), str(root)
+    try:
+        inputs = VaspInputs(vasp_settings(**changes), calculation).get_input_set(structure)
+    finally:
+        SETTINGS["PMG_VASP_PSP_DIR"] = before
+    inputs.write_input(str(folder))
+    environment = os.environ | {"FAKE_VASP_FAILS": failure}
+    subprocess.run(COMMAND.split(), cwd=folder, env=environment, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    return folder

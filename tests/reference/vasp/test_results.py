@@ -1,10 +1,8 @@
 """What is read from a run of the stand-in, against the calculator inside it, and from damaged files."""
 
 import gzip
-import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +11,9 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.lj import LennardJones
 from fake_vasp import CALCULATOR, ENTROPY_EV_PER_ATOM
-from pymatgen.core import SETTINGS
-from pymatgen.io.ase import AseAtomsAdaptor
-from stand_in import COMMAND, vasp_settings, write_potcars
+from stand_in import run_stand_in
 
 from interfaceflow.core.errors import CalculationError
-from interfaceflow.reference.vasp.input_set import VaspInputs
 from interfaceflow.reference.vasp.results import read_vasp_frames
 from interfaceflow.schemas.vasp import DynamicsCalculation, RelaxCalculation, StaticCalculation
 
@@ -31,25 +26,9 @@ def crystal():
     return Atoms("LiCl", scaled_positions=[[0, 0, 0], [0.46, 0.52, 0.49]], cell=np.array(cell) * 1.3, pbc=True)
 
 
-def run(folder, atoms, calculation, failure="", **changes):
-    """Write the inputs and run the stand-in, without custodian."""
-    structure = AseAtomsAdaptor.get_structure(atoms)
-    structure.set_charge(float(atoms.info.get("charge_e", 0.0)))
-    root = write_potcars(folder.parent / "potentials")
-    before, SETTINGS["PMG_VASP_PSP_DIR"] = SETTINGS.get("PMG_VASP_PSP_DIR"), str(root)
-    try:
-        inputs = VaspInputs(vasp_settings(**changes), calculation).get_input_set(structure)
-    finally:
-        SETTINGS["PMG_VASP_PSP_DIR"] = before
-    inputs.write_input(str(folder))
-    environment = os.environ | {"FAKE_VASP_FAILS": failure}
-    subprocess.run(COMMAND.split(), cwd=folder, env=environment, check=True, timeout=120, stdout=subprocess.DEVNULL)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def static_run(tmp_path_factory):
-    return run(tmp_path_factory.mktemp("static") / "run", crystal(), StaticCalculation())
+    return run_stand_in(tmp_path_factory.mktemp("static") / "run", crystal(), StaticCalculation())
 
 
 def copy(static_run, tmp_path):
@@ -100,7 +79,7 @@ def test_a_wrong_energy_at_zero_smearing_is_mended(static_run, tmp_path):
 
 @pytest.mark.slow
 def test_an_electronic_loop_that_ran_out_is_not_converged(tmp_path):
-    folder = run(tmp_path / "run", crystal(), StaticCalculation(), failure="unconverged")
+    folder = run_stand_in(tmp_path / "run", crystal(), StaticCalculation(), failure="unconverged")
     assert not read_vasp_frames(folder)[0].converged
 
 
@@ -108,14 +87,14 @@ def test_an_electronic_loop_that_ran_out_is_not_converged(tmp_path):
 def test_a_charged_cell_has_its_charge(tmp_path):
     atoms = crystal()
     atoms.info["charge_e"] = 1.0
-    folder = run(tmp_path / "run", atoms, StaticCalculation())
+    folder = run_stand_in(tmp_path / "run", atoms, StaticCalculation())
     assert "NELECT = 7.0" in (folder / "INCAR").read_text()
     assert read_vasp_frames(folder)[0].charge_e == 1.0
 
 
 @pytest.mark.slow
 def test_without_spin_there_are_no_moments(tmp_path):
-    folder = run(tmp_path / "run", crystal(), StaticCalculation(), spin=False)
+    folder = run_stand_in(tmp_path / "run", crystal(), StaticCalculation(), spin=False)
     assert read_vasp_frames(folder)[0].magnetic_moments is None
 
 
@@ -123,7 +102,7 @@ def test_without_spin_there_are_no_moments(tmp_path):
 def test_all_frames_of_dynamics_and_the_last_velocities(tmp_path):
     atoms = bulk("Li", "fcc", a=3.6, cubic=True)
     dynamics = DynamicsCalculation(ensemble="nve", timestep_fs=1.0, n_steps=6, temperature_K=300, seed=3)
-    frames = read_vasp_frames(run(tmp_path / "run", atoms, dynamics))
+    frames = read_vasp_frames(run_stand_in(tmp_path / "run", atoms, dynamics))
     assert [frame.step for frame in frames] == list(range(6))
     assert all(frame.velocities_A_fs is None for frame in frames[:-1])
     moved = frames[-1].atoms.positions - frames[-2].atoms.positions
@@ -137,12 +116,12 @@ def test_a_relaxation_along_the_normal_keeps_the_plane(tmp_path):
     atoms = bulk("Li", "fcc", a=3.6, cubic=True)
     atoms.set_cell(np.diag([3.7, 3.7, 3.4]), scale_atoms=True)
     relax = RelaxCalculation(free_axes="normal", force_tolerance_eV_A=0.02, max_steps=60)
-    frames = read_vasp_frames(run(tmp_path / "new", atoms, relax))
+    frames = read_vasp_frames(run_stand_in(tmp_path / "new", atoms, relax))
     last = frames[-1].atoms.cell.array
     np.testing.assert_allclose(last[:2], atoms.cell.array[:2], atol=1e-7)
     assert abs(last[2, 2] - 3.4) > 0.02
     with pytest.raises(CalculationError, match=r"that were to stay moved by.*use VASP 6\.4"):
-        read_vasp_frames(run(tmp_path / "old", atoms, relax, failure="old"))
+        read_vasp_frames(run_stand_in(tmp_path / "old", atoms, relax, failure="old"))
 
 
 @pytest.mark.parametrize("name", ["vasprun.xml", "OUTCAR"])
