@@ -13,6 +13,7 @@ from interfaceflow.schemas.base import Settings, quantity
 from interfaceflow.schemas.cp2k import Cp2kSettings
 from interfaceflow.schemas.gpaw import GpawSettings
 from interfaceflow.schemas.tblite import TbliteSettings
+from interfaceflow.schemas.vasp import VaspSettings
 
 
 class ChgnetSettings(Settings):
@@ -32,7 +33,7 @@ class LennardJonesSettings(Settings):
 
 
 EngineSettings = Annotated[
-    ChgnetSettings | LennardJonesSettings | GpawSettings | TbliteSettings | AseSettings | Cp2kSettings,
+    ChgnetSettings | LennardJonesSettings | GpawSettings | TbliteSettings | AseSettings | Cp2kSettings | VaspSettings,
     Field(discriminator="engine"),
 ]
 

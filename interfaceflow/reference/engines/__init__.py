@@ -23,6 +23,7 @@ _MODULES: Final = {
     "gpaw": "gpaw",
     "lennard-jones": "lennard_jones",
     "tblite": "tblite",
+    "vasp": "vasp",
 }
 
 

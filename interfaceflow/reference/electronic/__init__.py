@@ -1,0 +1,1 @@
+"""What electrons tell: densities of states, effective masses, Bader charges; from arrays, of whichever engine."""
