@@ -33,14 +33,17 @@ _FINDS_KEPT: Final = 48
 _FREE_KEPT: Final = 8
 # Boxes with two vectors nearer to each other than 55 degrees are left out: |cos| of the angle.
 _LARGEST_COSINE: Final = 0.58
+# A seam of which this share does not coincide joins no better than one of unlike things: where two crystals meet,
+# one of them fits and the other does not.
+_TORN: Final = 0.5
 # Rim on both sides of the neighbourhood, Å, in which relaxed atoms do not at once come into its reach. It is a wish,
 # not a must: this share of a face counts as not joining where there is no rim at all.
 _RIM_A: Final = 1.0
 _NO_RIM_SHARE: Final = 0.3
 # Share of the largest number of atoms at which boxes end, since some are denser than the surroundings.
 _PACKING: Final = 0.97
-# What a cubic Å of box costs in units of a square Å of seam that does not join: small boxes are cheap to label.
-_VOLUME_COST: Final = 0.005
+# Small boxes are cheap to label: 1000 Å3 cost as much as a pair of faces of which a twentieth does not join.
+_VOLUME_COST_PER_A3: Final = 1.0e-4
 _KIND_SPACING_A: Final = 1000.0
 
 
@@ -54,13 +57,13 @@ class Box:
         Its cell vectors as rows, shape (3, 3), Å; right-handed.
     coincidences
         How well the structure joins along each of them, from 0 to 1.
-    cost_A2
-        Area of seams that do not join, plus a little for the volume, Å2.
+    cost
+        Share of its seams that does not join, plus a little for the volume; see `choose_boxes`.
     """
 
     vectors: FloatArray
     coincidences: tuple[float, float, float]
-    cost_A2: float
+    cost: float
 
 
 def choose_boxes(
@@ -75,8 +78,9 @@ def choose_boxes(
     """Choose boxes around an atom that leave its neighbourhood whole, best first.
 
     Opposite faces are at least two cutoff radii apart, so that no neighbour is another one's image. Among such boxes
-    the best have the smallest area of seams that do not join: the sum over the three pairs of faces of
-    (1 - coincidence) times area, plus a little for faces that leave no rim around the neighbourhood and for the volume.
+    the best have the least seam that does not join for their size: the sum over the three pairs of faces of
+    area times (1 - coincidence) / 0.5, but at most 1, divided by volume^(2/3). Faces that leave no rim around the
+    neighbourhood cost a little, and so does the volume.
 
     Parameters
     ----------
@@ -182,12 +186,14 @@ def _find_coincident(scorer: _Scorer, shortest_A: float, longest_A: float) -> tu
         return np.empty((0, 3)), np.empty(0)
     # From one pair of hot atoms to the mean over all pairs: two refinements bring a vector to its place.
     for _ in range(2):
-        scores, vectors = scorer.score(vectors)
+        _, vectors = scorer.score(vectors)
+        vectors = _distinct(_half_space(vectors), 0.5)
     scores, _ = scorer.score(vectors)
     costs = 1.0 - scores + _LENGTH_COST_PER_A * np.linalg.norm(vectors, axis=1)
     order = np.argsort(np.round(costs, 6), kind="stable")
     vectors, scores = vectors[order], scores[order]
     kept = _distinct_indices(vectors, 0.6)
+    # Refinement may have shortened a vector below what a box needs.
     kept = kept[np.linalg.norm(vectors[kept], axis=1) >= shortest_A][:_FINDS_KEPT]
     return vectors[kept], scores[kept]
 
@@ -195,7 +201,7 @@ def _find_coincident(scorer: _Scorer, shortest_A: float, longest_A: float) -> tu
 def _free_vectors(
     scorer: _Scorer, frame_cell: FloatArray, shortest_A: float, longest_A: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Return vectors normal to the frame's faces, the best lengths of each, and the frame's own; with coincidences."""
+    """Return vectors normal to the frame's faces, short ones and long ones, and the frame's own; with coincidences."""
     normals = np.linalg.inv(frame_cell).T
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     lengths = np.arange(shortest_A, longest_A + 1e-9, _LENGTH_STEP_A)
@@ -203,7 +209,8 @@ def _free_vectors(
     for normal in normals:
         along = lengths[:, None] * normal
         coincidences, _ = scorer.score(along)
-        best = np.argsort(-np.round(coincidences, 6), kind="stable")[:_FREE_KEPT]
+        parts = np.array_split(np.arange(len(lengths)), min(_FREE_KEPT, len(lengths)))
+        best = [part[np.argmax(np.round(coincidences[part], 6))] for part in parts]
         vectors.append(along[best])
         scores.append(coincidences[best])
     own = frame_cell[np.linalg.norm(frame_cell, axis=1) <= longest_A]
@@ -230,24 +237,23 @@ def _combine(
     )
     triples, areas, volumes = triples[allowed], areas[allowed], volumes[allowed]
     rims = np.clip((volumes[:, None] / areas - smallest_height_A) / (2 * _RIM_A), 0.0, 1.0)
-    seams = (1.0 - scores[triples] + _NO_RIM_SHARE * (1.0 - rims)) * areas
-    costs = seams.sum(axis=1) + _VOLUME_COST * volumes
+    torn = np.minimum((1.0 - scores[triples]) / _TORN, 1.0)
+    seams = (torn + _NO_RIM_SHARE * (1.0 - rims)) * areas
+    costs = seams.sum(axis=1) / volumes ** (2 / 3) + _VOLUME_COST_PER_A3 * volumes
     order = np.argsort(np.round(costs, 6), kind="stable")[:n_boxes]
     return [_box(vectors[triples[number]], scores[triples[number]], float(costs[number])) for number in order]
 
 
-def _box(vectors: FloatArray, scores: FloatArray, cost_A2: float) -> Box:
+def _box(vectors: FloatArray, scores: FloatArray, cost: float) -> Box:
     if np.linalg.det(vectors) < 0:
         vectors = -vectors
     first, second, third = (float(score) for score in scores)
-    return Box(vectors, (first, second, third), cost_A2)
+    return Box(vectors, (first, second, third), cost)
 
 
 def _half_space(vectors: FloatArray) -> FloatArray:
-    """Return vectors, each or its opposite, such that the first component that is not zero is positive."""
-    signs = np.sign(np.round(vectors, 6))
-    leading = np.where(signs[:, 2] != 0, signs[:, 2], np.where(signs[:, 1] != 0, signs[:, 1], signs[:, 0]))
-    return np.asarray(vectors * leading[:, None])
+    """Return vectors, each or its opposite: those of one half of space, whose border no lattice is likely to touch."""
+    return np.asarray(vectors * np.where(vectors @ np.sqrt([1.0, 2.0, 3.0]) < 0, -1.0, 1.0)[:, None])
 
 
 def _distinct(vectors: FloatArray, spacing_A: float) -> FloatArray:

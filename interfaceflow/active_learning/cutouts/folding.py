@@ -29,7 +29,7 @@ class Filling:
     Attributes
     ----------
     members
-        Atoms taken, as positions in the surroundings, core first, shape (n,).
+        Atoms taken, as positions in the surroundings, shape (n,): the core, nearest first, then the rim outwards.
     n_in_frame
         Atoms that the frame has within the box.
     positions
@@ -82,8 +82,9 @@ def fill_box(
     outwards = np.abs(fractions).max(axis=1)
     reach = 0.5 + (_MARGIN_A / heights(box)).max()
     intruding = ~core & (np.linalg.norm(folded, axis=1) < cutoff_radius_A)
-    candidates = np.flatnonzero((core | (outwards <= reach)) & ~intruding)
-    candidates = candidates[np.lexsort((outwards[candidates], ~core[candidates]))]
+    others = np.flatnonzero(~core & ~intruding & (outwards <= reach))
+    others = others[np.argsort(outwards[others], kind="stable")]
+    candidates = np.concatenate([np.flatnonzero(core), others])
     room = _room_between_images(
         surroundings.vectors[candidates], box, limits[np.ix_(types[candidates], types[candidates])]
     )

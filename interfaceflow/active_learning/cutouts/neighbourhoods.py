@@ -229,6 +229,11 @@ class _FilledBox:
     changes: list[Change]
     n_disturbed: int
 
+    @property
+    def cost(self) -> float:
+        """Cost of the box and of its filling: an atom too many or too few spoils as much of a seam as it takes up."""
+        return self.box.cost + float(self.n_disturbed / len(self.atoms) ** (2 / 3))
+
 
 class _Cutter:
     """Cuts neighbourhoods out of one frame."""
@@ -277,10 +282,8 @@ class _Cutter:
             )
         filled = [self._fill(atom, box) for box in boxes]
         reasons = [outcome for outcome in filled if isinstance(outcome, str)]
-        # An atom too many or too few spoils as much of a seam as it takes up.
-        area = density ** (-2 / 3)
         joined = [outcome for outcome in filled if isinstance(outcome, _FilledBox)]
-        for one in sorted(joined, key=lambda one: one.box.cost_A2 + area * one.n_disturbed)[: self.settings.max_boxes]:
+        for one in sorted(joined, key=lambda one: one.cost)[: self.settings.max_boxes]:
             outcome = self._relax_and_judge(atom, one)
             if isinstance(outcome, Cutout):
                 return outcome
