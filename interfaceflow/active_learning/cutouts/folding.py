@@ -20,6 +20,8 @@ from interfaceflow.active_learning.cutouts.surroundings import FloatArray, Surro
 
 # Atoms this far outside the box may fill a gap within it, Å: what thermal motion takes across a face.
 _MARGIN_A: Final = 1.5
+LEAST_ROOM: Final = 0.8
+"""An atom that was left out may come back where it has this share of the room it needs; relaxation does the rest."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,11 @@ class Filling:
     positions
         Of all atoms of the surroundings, folded into the box whose middle is the centre, shape (n_surroundings, 3), Å.
     spare
-        Atoms that were left out for being too near to an image, most room first, shape (m,).
+        Atoms that were left out for being a little too near to an image, most room first, shape (m,): any of them may
+        be added.
     spare_room
-        Distance of each of them to the nearest atom taken, in units of the smallest allowed, shape (m,); below 1.
+        Distance of each of them to the nearest atom taken, in units of the smallest allowed, shape (m,): from
+        `LEAST_ROOM` to 1.
     """
 
     members: NDArray[np.intp]
@@ -85,9 +89,10 @@ def fill_box(
     others = np.flatnonzero(~core & ~intruding & (outwards <= reach))
     others = others[np.argsort(outwards[others], kind="stable")]
     candidates = np.concatenate([np.flatnonzero(core), others])
-    room = _room_between_images(
-        surroundings.vectors[candidates], box, limits[np.ix_(types[candidates], types[candidates])]
-    )
+    in_box = distances_in_box(surroundings.vectors[candidates], box)
+    with np.errstate(divide="ignore"):
+        in_box /= limits[np.ix_(types[candidates], types[candidates])]
+    room = _where_the_box_matters(surroundings.vectors[candidates], box, in_box)
     n_core = int(core.sum())
     if (room[:n_core, :n_core] < 1.0).any():
         return None
@@ -95,11 +100,9 @@ def fill_box(
     taken[:n_core] = True
     for number in range(n_core, len(candidates)):
         taken[number] = room[number, taken].min(initial=np.inf) >= 1.0
-    left_out = np.flatnonzero(~taken)
-    spare_room = room[np.ix_(left_out, np.flatnonzero(taken))].min(axis=1, initial=np.inf)
-    order = np.argsort(-spare_room, kind="stable")
+    spare, spare_room = _choose_spare(room, taken, in_box)
     n_in_frame = int((outwards <= 0.5).sum())
-    return Filling(candidates[taken], n_in_frame, folded, candidates[left_out[order]], spare_room[order])
+    return Filling(candidates[taken], n_in_frame, folded, candidates[spare], spare_room)
 
 
 def pair_limits(symbols: Sequence[str], min_distances_A: Mapping[str, float], share: float) -> FloatArray:
@@ -120,13 +123,23 @@ def pair_limits(symbols: Sequence[str], min_distances_A: Mapping[str, float], sh
     ).reshape(len(symbols), len(symbols))
 
 
-def _room_between_images(vectors: FloatArray, box: FloatArray, limits: FloatArray) -> FloatArray:
-    """Return the distances that the box has changed, in units of those allowed; infinite where it changed nothing.
+def _choose_spare(
+    room: FloatArray, taken: NDArray[np.bool_], in_box: FloatArray
+) -> tuple[NDArray[np.intp], FloatArray]:
+    """Return the atoms left out that nearly fit, beside all taken and beside one another, and the room of each."""
+    left_out = np.flatnonzero(~taken)
+    rooms = room[np.ix_(left_out, np.flatnonzero(taken))].min(axis=1, initial=np.inf)
+    chosen: list[int] = []
+    for number in np.argsort(-rooms, kind="stable"):
+        if rooms[number] >= LEAST_ROOM and in_box[left_out[number], left_out[chosen]].min(initial=np.inf) >= LEAST_ROOM:
+            chosen.append(int(number))
+    return left_out[chosen], rooms[chosen]
+
+
+def _where_the_box_matters(vectors: FloatArray, box: FloatArray, in_box: FloatArray) -> FloatArray:
+    """Return the room between pairs of atoms that the box has brought nearer to each other; infinite for the others.
 
     Two atoms as near to each other in the frame as they are in the box are none of the box's doing.
     """
-    in_box = distances_in_box(vectors, box)
     in_frame = np.linalg.norm(vectors[None, :] - vectors[:, None], axis=2)
-    with np.errstate(divide="ignore"):
-        room = in_box / limits
-    return np.where(in_box < in_frame - 1e-6, room, np.inf)
+    return np.where(distances_in_box(vectors, box) < in_frame - 1e-6, in_box, np.inf)

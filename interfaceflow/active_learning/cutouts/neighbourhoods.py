@@ -23,7 +23,7 @@ from interfaceflow.active_learning.cutouts.charge import Change, charges_of, cho
 from interfaceflow.active_learning.cutouts.folding import Filling, fill_box, pair_limits
 from interfaceflow.active_learning.cutouts.relaxation import distances_in_box, relax_rim
 from interfaceflow.active_learning.cutouts.surroundings import FloatArray, find_surroundings
-from interfaceflow.core.errors import UserInputError
+from interfaceflow.core.errors import InterfaceflowError, UserInputError
 from interfaceflow.core.labels import ORIGIN_INDEX, PHASE, REGION
 from interfaceflow.core.progress import Progress
 from interfaceflow.schemas.cutouts import CutoutSettings
@@ -33,8 +33,7 @@ CORE: Final = "core"
 FRAME_INDEX: Final = "frame_index"
 """Array of a cut-out: index of each atom in the frame."""
 
-# A left-out ion may be added for the charge where it has this share of the room it needs; relaxation does the rest.
-_LEAST_ROOM: Final = 0.8
+# What an added ion costs for each room it lacks, in units of an ion removed far from the core.
 _CROWDING_COST: Final = 5.0
 # The rim is relaxed until no force on it is larger than this share of the forces in the frame.
 _HOT_QUANTILE: Final = 0.98
@@ -339,17 +338,20 @@ class _Cutter:
         core = cell.arrays[CORE]
         types = self.types[cell.arrays[FRAME_INDEX]]
         limits = self.limits[np.ix_(types, types)]
-        relaxed = relax_rim(
-            cell,
-            core,
-            self.potential.calculator,
-            limits,
-            force_tolerance_eV_A=self.force_tolerance_eV_A,
-            max_steps=self.settings.rim_max_steps,
-        )
+        try:
+            relaxed = relax_rim(
+                cell,
+                core,
+                self.potential.calculator,
+                limits,
+                force_tolerance_eV_A=self.force_tolerance_eV_A,
+                max_steps=self.settings.rim_max_steps,
+            )
+        except InterfaceflowError:
+            return "the potential cannot relax the rim"
         moves = relaxed.positions - cell.positions
         if not np.isfinite(moves).all():
-            return "the relaxation of the rim went wrong"
+            return "the potential cannot relax the rim"
         room = distances_in_box(relaxed.positions, box.vectors) / limits
         room[np.ix_(core, core)] = np.inf  # as it was in the frame; images were looked at when the box was filled
         if room.min() < 1.0:
@@ -400,7 +402,6 @@ def _offer_changes(filling: Filling, core: NDArray[np.bool_], charges: FloatArra
             cost=1.0 + float(nearness[atom]) + _CROWDING_COST * (1.0 - float(room)),
         )
         for atom, room in zip(filling.spare, filling.spare_room, strict=True)
-        if room >= _LEAST_ROOM
     ]
     return removals + additions
 

@@ -1,9 +1,9 @@
 """Relaxing the rim of a cut-out, its core held.
 
 A potential that extrapolates in the core has no reason to be better in a seam that nobody has ever seen, and where two
-atoms are nearer than in all of its training set it may well attract them. So a wall keeps pairs apart while the rim is
-relaxed, and relaxation ends where the rim is as hot as the frame: what matters is that the seam is no worse than what
-surrounds it, not that it is at rest.
+atoms are nearer than in all of its training set it may well attract them. So a wall moves pairs apart before the
+potential is asked at all, and keeps them apart while the rim is relaxed. Relaxation ends where the rim is as hot as the
+frame: what matters is that the seam is no worse than what surrounds it, not that it is at rest.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from numpy.typing import NDArray
 
 from interfaceflow.active_learning.cutouts.surroundings import FloatArray
 
-# The wall begins this much farther out than the smallest allowed distance; its force rises by this much per Å.
+# The wall begins this much farther out than the smallest allowed distance, where its force begins to rise by so much
+# per Å. Atoms that the wall alone pushes with less force than the tolerance are no longer too near.
 _WALL_WIDTH: Final = 1.1
+_WALL_TOLERANCE_EV_A: Final = 2.0
 _WALL_STIFFNESS_EV_A2: Final = 100.0
 _LARGEST_STEP_A: Final = 0.1
+_SMALLEST_DISTANCE_A: Final = 0.1
 
 
 def relax_rim(
@@ -50,14 +53,21 @@ def relax_rim(
     force_tolerance_eV_A
         Relaxation ends at this largest force on the rim, eV/Å.
     max_steps
-        And after this many steps at the latest.
+        And after this many steps at the latest; the wall alone had as many before.
+
+    Raises
+    ------
+    InterfaceflowError
+        If the potential refuses a geometry on the way.
     """
     relaxed: Atoms = atoms.copy()
     if core.all() or max_steps == 0:
         return relaxed
-    relaxed.calc = _WalledCalculator(calculator, _WALL_WIDTH * limits, core)
     relaxed.set_constraint(FixAtoms(mask=core))
-    FIRE(relaxed, logfile=None, maxstep=_LARGEST_STEP_A).run(fmax=force_tolerance_eV_A, steps=max_steps)
+    reach = _WALL_WIDTH * limits
+    for potential, tolerance in ((None, _WALL_TOLERANCE_EV_A), (calculator, force_tolerance_eV_A)):
+        relaxed.calc = _WalledCalculator(potential, reach, core)
+        FIRE(relaxed, logfile=None, maxstep=_LARGEST_STEP_A).run(fmax=tolerance, steps=max_steps)
     relaxed.calc = None
     relaxed.set_constraint()
     return relaxed
@@ -77,7 +87,8 @@ def distances_in_box(positions: FloatArray, box: FloatArray) -> FloatArray:
 def wall(positions: FloatArray, box: FloatArray, reach: FloatArray) -> tuple[float, FloatArray]:
     """Return energy and forces of a wall between atoms nearer than they should be.
 
-    Each pair at a distance d below its reach r has the energy k (r - d)^2 / 2.
+    Each pair at a distance d below its reach r has the energy k r^2 (r / d - 1)^2 / 2: a spring near r, and steeper
+    than whatever attracts where d is small.
 
     Parameters
     ----------
@@ -96,9 +107,10 @@ def wall(positions: FloatArray, box: FloatArray, reach: FloatArray) -> tuple[flo
     vectors = _vectors_in_box(positions, box)
     distances = np.linalg.norm(vectors, axis=2)
     np.fill_diagonal(distances, np.inf)
-    depth = np.clip(reach - distances, 0.0, None)
-    energy = 0.25 * _WALL_STIFFNESS_EV_A2 * float((depth**2).sum())
-    pushes = _WALL_STIFFNESS_EV_A2 * depth / np.maximum(distances, 1e-9)
+    distances = np.maximum(distances, _SMALLEST_DISTANCE_A)
+    depth = np.clip(reach / distances - 1.0, 0.0, None)
+    energy = 0.25 * _WALL_STIFFNESS_EV_A2 * float((reach**2 * depth**2).sum())
+    pushes = _WALL_STIFFNESS_EV_A2 * reach**3 * depth / distances**3
     return energy, np.asarray(-(pushes[:, :, None] * vectors).sum(axis=1))
 
 
@@ -110,11 +122,11 @@ def _vectors_in_box(positions: FloatArray, box: FloatArray) -> FloatArray:
 
 
 class _WalledCalculator(Calculator):
-    """A potential with a wall between atoms of which at least one is of the rim."""
+    """A wall between atoms of which at least one is of the rim, with or without a potential."""
 
     implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012
 
-    def __init__(self, potential: Calculator, reach: FloatArray, core: NDArray[np.bool_]) -> None:
+    def __init__(self, potential: Calculator | None, reach: FloatArray, core: NDArray[np.bool_]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.potential = potential
         self.reach = np.where(core[:, None] & core[None, :], 0.0, reach)
@@ -130,6 +142,7 @@ class _WalledCalculator(Calculator):
         bare = cast(Atoms, self.atoms).copy()
         energy, forces = wall(bare.positions, bare.cell.array, self.reach)
         bare.set_constraint()
-        energy += float(self.potential.get_property("energy", bare))
-        forces = forces + self.potential.get_property("forces", bare)
+        if self.potential is not None:
+            energy += float(self.potential.get_property("energy", bare))
+            forces = forces + self.potential.get_property("forces", bare)
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
