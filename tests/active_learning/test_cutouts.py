@@ -24,6 +24,7 @@ from interfaceflow.core.errors import UserInputError
 from interfaceflow.core.progress import SilentProgress
 from interfaceflow.schemas.cutouts import CutoutSettings
 
+JOINS = np.ones(3, bool)
 MIN_DISTANCES_A = {"Cl-Li": 2.0, "Cl-Cl": 2.9, "Li-Li": 2.7}
 CUTOFF_A = 4.0
 LICL = {("binary", "Li"): 1.0, ("binary", "Cl"): -1.0, ("metal", "Li"): 0.0}
@@ -316,7 +317,7 @@ def test_every_site_is_taken_once_however_hot_the_crystal_is():
     types = (frame.numbers[around.indices] == 17).astype(int)
     core = around.distances <= 4.0
     limits = pair_limits(["Li", "Cl"], {"Cl-Li": 1.7, "Cl-Cl": 2.4, "Li-Li": 2.4}, 0.9)
-    filling = fill_box(around, box, core, limits, types, 4.0)
+    filling = fill_box(around, box, core, limits, types, joins=JOINS, cutoff_radius_A=4.0)
     sites = frame.arrays["origin_index"][around.indices[filling.members]]
     assert len(filling.members) == 64
     assert len(set(sites)) == 64
@@ -324,13 +325,27 @@ def test_every_site_is_taken_once_however_hot_the_crystal_is():
     assert core[filling.members[: core.sum()]].all()
 
 
+def test_nothing_is_taken_from_beyond_a_seam_that_does_not_join():
+    frame = rock_salt(6)
+    box = np.diag([2 * 5.13, 2 * 5.13, 9.0])
+    around = find_surroundings(frame, frame.positions[5], 12.0)
+    types = (frame.numbers[around.indices] == 17).astype(int)
+    core = around.distances <= 4.0
+    limits = pair_limits(["Li", "Cl"], MIN_DISTANCES_A, 0.5)
+    filling = fill_box(around, box, core, limits, types, joins=np.array([True, True, False]), cutoff_radius_A=4.0)
+    assert np.abs(around.vectors[filling.members, 2]).max() <= 4.5
+    assert len(filling.members) == 3 * 16  # layers at -2.57, 0 and 2.57 Å
+
+
 def test_a_core_too_near_to_its_own_images():
     frame = Atoms("Li3", positions=[[0.0, 0, 0], [3.9, 0, 0], [-3.9, 0, 0]], cell=50 * np.eye(3), pbc=True)
     around = find_surroundings(frame, frame.positions[0], 10.0)
     limits = pair_limits(["Li"], {"Li-Li": 2.0}, 1.0)
     core = np.ones(3, bool)
-    assert fill_box(around, 8.0 * np.eye(3), core, limits, np.zeros(3, int), 4.0) is None
-    assert fill_box(around, 10.0 * np.eye(3), core, limits, np.zeros(3, int), 4.0) is not None
+    assert fill_box(around, 8.0 * np.eye(3), core, limits, np.zeros(3, int), joins=JOINS, cutoff_radius_A=4.0) is None
+    assert (
+        fill_box(around, 10.0 * np.eye(3), core, limits, np.zeros(3, int), joins=JOINS, cutoff_radius_A=4.0) is not None
+    )
 
 
 def test_limits_of_pairs_that_the_training_set_lacks_are_its_smallest():

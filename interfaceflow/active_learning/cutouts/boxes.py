@@ -65,6 +65,11 @@ class Box:
     coincidences: tuple[float, float, float]
     cost: float
 
+    @property
+    def joins(self) -> NDArray[np.bool_]:
+        """Whether the structure joins along each of its vectors, shape (3,)."""
+        return np.array(self.coincidences) > 1.0 - _TORN
+
 
 def choose_boxes(
     surroundings: Surroundings,

@@ -2,8 +2,9 @@
 
 Atoms are taken from the core outwards, a little beyond the faces of the box too. One is left out where, folded into
 the box, it would be too near to an image of one already taken. In a crystal whose lattice the box repeats, that takes
-every site exactly once, also where an atom has swung across a face and out of the box or its image into it; at a seam
-between unlike things it removes what overlaps and fills what is empty.
+every site exactly once, also where an atom has swung across a face and out of the box or its image into it. At a seam
+between unlike things it removes what overlaps; there nothing is taken from beyond the face, since what would fill a gap
+on this side belongs to the other.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ def fill_box(
     core: NDArray[np.bool_],
     limits: FloatArray,
     types: NDArray[np.intp],
+    *,
+    joins: NDArray[np.bool_],
     cutoff_radius_A: float,
 ) -> Filling | None:
     """Fill a box with the surroundings of its middle.
@@ -73,6 +76,8 @@ def fill_box(
         Smallest allowed distance by pair of types, shape (n_types, n_types), Å.
     types
         Type of each atom of the surroundings, shape (n,).
+    joins
+        Whether the structure joins along each of the box's vectors, shape (3,).
     cutoff_radius_A
         Nothing but the core may come nearer than this to the central atom, Å.
 
@@ -84,9 +89,10 @@ def fill_box(
     fractions = surroundings.vectors @ np.linalg.inv(box)
     folded = (fractions - np.rint(fractions)) @ box
     outwards = np.abs(fractions).max(axis=1)
-    reach = 0.5 + (_MARGIN_A / heights(box)).max()
+    reach = 0.5 + np.where(joins, _MARGIN_A / heights(box), 0.0)
+    within = (np.abs(fractions) <= reach).all(axis=1)
     intruding = ~core & (np.linalg.norm(folded, axis=1) < cutoff_radius_A)
-    others = np.flatnonzero(~core & ~intruding & (outwards <= reach))
+    others = np.flatnonzero(~core & ~intruding & within)
     others = others[np.argsort(outwards[others], kind="stable")]
     candidates = np.concatenate([np.flatnonzero(core), others])
     in_box = distances_in_box(surroundings.vectors[candidates], box)

@@ -299,7 +299,8 @@ class _Cutter:
         reach = 0.5 * float(np.linalg.norm(box.vectors, axis=1).sum())
         around = find_surroundings(self.frame, self.frame.positions[atom], reach)
         core = around.distances <= cutoff
-        filling = fill_box(around, box.vectors, core, self.limits, self.types[around.indices], cutoff)
+        types = self.types[around.indices]
+        filling = fill_box(around, box.vectors, core, self.limits, types, joins=box.joins, cutoff_radius_A=cutoff)
         if filling is None:
             return "atoms of the core are too near to their images"
         charges = self.charges[around.indices]
