@@ -32,7 +32,7 @@ from interfaceflow.schemas.settings import (
     InterfaceSettings,
     LearningCellSettings,
     LearningSettings,
-    PotentialSettings,
+    MtpSettings,
     ProductionCellSettings,
     ReferenceSettings,
     ReferenceTrajectorySettings,
@@ -62,7 +62,7 @@ PLAN = LearningPlan(
     training_set=TrainingSetSettings(
         trajectories=(ReferenceTrajectorySettings(cell="metal", temperatures_K=(300,), held_out_temperatures_K=(300,)),)
     ),
-    potential=PotentialSettings(level=8, max_iterations=60, max_retraining_iterations=60),
+    potential=MtpSettings(level=8, max_iterations=60, max_retraining_iterations=60),
     learning=LearningSettings(cells=(LearningCellSettings(cell="metal", temperature_K=300),)),
     vacancies=ProductionCellSettings(),
     level=LEVEL,
