@@ -1,7 +1,10 @@
 """GPAW itself, on three atoms of Li2S with few plane waves and k-points."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -119,7 +122,7 @@ def test_two_ranks_give_what_one_gives_and_follow_the_cell(rattled):
 
 
 @pytest.mark.slow
-def test_ranks_end_with_their_owner_and_idle_where_there_is_one_k_point(rattled):
+def test_ranks_that_have_no_k_point_wait_and_a_crash_is_survived(rattled):
     gamma = QUICK.model_copy(update={"k_spacing_per_A": 2.0})
     assert mesh_of(rattled.cell, 2.0) == (1, 1, 1)
     owner = RankOwner(gamma, 2)
@@ -137,7 +140,7 @@ def test_ranks_end_with_their_owner_and_idle_where_there_is_one_k_point(rattled)
     assert owner.compute(rattled, 0.0)["free_energy"] == pytest.approx(alone["free_energy"], abs=1e-6)
     pids = ranks()
     owner.close()
-    assert wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+    assert wait_until(lambda: not any(is_running(pid) for pid in pids))
 
 
 def ranks():
@@ -151,6 +154,38 @@ def wait_until(condition, limit_s=10.0):
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
     return condition()
+
+
+OWNER = """
+import sys, time, psutil
+from ase import Atoms
+from interfaceflow.reference.engines.gpaw.rank_owner import RankOwner
+from interfaceflow.schemas.gpaw import GpawSettings
+owner = RankOwner(GpawSettings.model_validate_json(sys.argv[1]), 2)
+owner.compute(Atoms("Li", cell=[3, 3, 3], pbc=True), 0.0)
+started = [(one, sum(one.cpu_times()[:2])) for one in psutil.Process().children(recursive=True)]
+time.sleep(2)
+print([one.pid for one, _ in started], max(sum(one.cpu_times()[:2]) - before for one, before in started), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+def test_ranks_keep_no_core_busy_while_idle_and_die_with_their_owner():
+    with subprocess.Popen([sys.executable, "-c", OWNER, QUICK.model_dump_json()], stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        *pids, busy_s = json.loads(f"[{owner.stdout.readline().decode().replace('[', '').replace(']', ',')}]")
+        assert len(pids) >= 3  # the launcher, too
+        assert busy_s < 0.5
+        owner.kill()
+    assert wait_until(lambda: not any(is_running(pid) for pid in pids))
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 @pytest.mark.slow
