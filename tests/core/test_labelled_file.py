@@ -26,6 +26,7 @@ def configuration():
         charge_e=-1.0,
         converged=False,
         magnetic_moments=np.array([0.5, 0.0]),
+        atomic_charges_e=np.array([0.8, -1.8]),
     )
 
 
@@ -36,7 +37,7 @@ def test_everything_survives_a_round_trip(configuration, tmp_path):
     for name in ("free_energy_eV", "energy_eV", "physics_hash", "source", "trajectory", "temperature_K"):
         assert getattr(after, name) == getattr(configuration, name), name
     assert (after.charge_e, after.converged) == (-1.0, False)
-    for name in ("forces_eV_A", "stress_eV_A3", "magnetic_moments"):
+    for name in ("forces_eV_A", "stress_eV_A3", "magnetic_moments", "atomic_charges_e"):
         np.testing.assert_allclose(getattr(after, name), getattr(configuration, name), atol=1e-8)
     np.testing.assert_allclose(after.atoms.cell, configuration.atoms.cell)
     assert list(after.atoms.arrays["phase"]) == ["metal", "binary"]
