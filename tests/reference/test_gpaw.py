@@ -132,20 +132,20 @@ def test_ranks_that_have_no_k_point_wait_and_a_crash_is_survived(rattled):
     close.positions[1] = close.positions[0] + (0.01, 0, 0)
     with pytest.raises(CalculationError, match="GPAW: Atoms are too close"):
         owner.compute(close, 0.0)
-    pids = ranks()
+    pids = ranks_of(owner)
     assert len(pids) == 2
     os.kill(pids[1], signal.SIGKILL)
     with pytest.raises(CalculationError, match="the 2 MPI ranks ended during the calculation"):
         owner.compute(rattled, 0.0)
     assert owner.compute(rattled, 0.0)["free_energy"] == pytest.approx(alone["free_energy"], abs=1e-6)
-    pids = ranks()
+    pids = ranks_of(owner)
     owner.close()
     assert wait_until(lambda: not any(is_running(pid) for pid in pids))
 
 
-def ranks():
-    """Return the ranks below this process: those whose launcher's launcher it is."""
-    below = psutil.Process().children(recursive=True)
+def ranks_of(owner):
+    """Return the process ids of an owner's ranks, which its launcher and that one's proxy have started."""
+    below = psutil.Process(owner._process.pid).children(recursive=True)
     return [one.pid for one in below if one.cmdline()[1:3] == ["-m", "interfaceflow.reference.engines.gpaw.ranks"]]
 
 
