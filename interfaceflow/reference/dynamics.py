@@ -46,7 +46,7 @@ class SamplingTask:
     name
         Name of the run, and so of the trajectory.
     checkpoint
-        File, of this task alone, in which the run is stored at each kept frame, to go on from after a stop.
+        File, of this task alone, in which the run is stored on the way, to go on from after a stop.
     """
 
     atoms: Atoms
@@ -68,8 +68,8 @@ class SamplingTask:
 def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConfiguration]:
     """Run Langevin dynamics at constant volume and keep labelled frames; one unit of progress for each step.
 
-    A run that was stopped goes on from the last frame it kept, with its velocities and the thermostat's next random
-    number.
+    A run that was stopped goes on from the last frame it kept, or half a minute before the stop, with its velocities
+    and the thermostat's next random number.
 
     Velocities start at twice the temperature: within a vibration half of that becomes potential energy, and a short
     run is at its temperature from then on. Langevin dynamics thermalises every atom by itself, which short runs need;
@@ -118,6 +118,8 @@ def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConf
             frames.append(_label(atoms, step, task))
             if checkpoint is not None:
                 checkpoint.write(step, atoms, generator, frames[-1])
+        if checkpoint is not None and checkpoint.is_due():
+            checkpoint.write(step, atoms, generator)
         advance()
     return frames
 

@@ -19,6 +19,7 @@ def configuration():
         energy_eV=-7.1,
         forces_eV_A=np.array([[0.1, -0.2, 0.3], [1e-5, 0, -1.25]]),
         stress_eV_A3=np.array([1, 2, 3, 4, 5, 6]) * 1e-3,
+        atomic_charges_e=np.array([0.8, -1.8]),
         physics_hash="123456789012",
         source="metal at 300 K, step 6",
         trajectory="300",
@@ -26,7 +27,6 @@ def configuration():
         charge_e=-1.0,
         converged=False,
         magnetic_moments=np.array([0.5, 0.0]),
-        atomic_charges_e=np.array([0.8, -1.8]),
     )
 
 
