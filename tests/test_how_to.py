@@ -7,9 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from ase.build import bulk
 from ase.io import write
 
 from interfaceflow.core.formats.cfg import read_configurations
+from interfaceflow.reference.engines import check_calculation
+from interfaceflow.reference.levels_of_theory import load_level_of_theory
+from interfaceflow.schemas.settings import ReferenceSettings
 
 ROOT = Path(__file__).parent.parent
 LI2S = ROOT / "tests" / "data" / "mtp" / "li2s"
@@ -42,3 +47,12 @@ def test_a_potential_is_trained_and_run_as_described(tmp_path):
     assert "Training set was increased by" in run("bash", "-ec", selection)
     for name in ("in.lammps", "overlay.lammps"):
         assert re.search(r"^ +200 ", run("mpiexec", "-n", "2", "lmp", "-in", name), re.MULTILINE)
+
+
+def test_the_levels_of_theory_of_the_how_to_page_are_read(tmp_path):
+    page = (ROOT / "docs" / "how-to" / "reference-calculations.md").read_text()
+    settings, level = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    reference = ReferenceSettings.model_validate(yaml.safe_load(settings)["reference"])
+    assert load_level_of_theory(reference.level_of_theory).physics.engine == "gpaw"
+    (tmp_path / "my-model.yaml").write_text(level)
+    check_calculation(load_level_of_theory("my-model", tmp_path), bulk("Cu"), "copper")
