@@ -40,3 +40,23 @@ def test_a_potential_is_trained_and_run_as_described(tmp_path):
     assert "Training set was increased by" in run("bash", "-ec", selection)
     for name in ("in.lammps", "overlay.lammps"):
         assert re.search(r"^ +200 ", run("mpiexec", "-n", "2", "lmp", "-in", name), re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_a_network_is_trained_compiled_and_run_as_described(tmp_path):
+    labels = []
+    for index, one in enumerate(read_configurations(LI2S / "train.cfg")[:6]):
+        atoms = one.to_atoms(["Li", "S"])
+        energy = atoms.calc.results["energy"]
+        atoms.calc.results["free_energy"] = energy
+        atoms.info = {"physics_hash": "chgnet", "source": "train.cfg", "trajectory": f"run {index % 3}"}
+        labels.append(atoms)
+    write(tmp_path / "training.xyz", labels)
+    training, use = blocks_of("nequip-networks.md")
+    done = subprocess.run(
+        [sys.executable, "-c", training + use], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    errors, numbers = done.stdout.strip().splitlines()
+    assert "force_rmse_eV_A" in errors
+    assert float(numbers.split()[1]) <= 1.001

@@ -10,7 +10,7 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from interfaceflow.potentials.nequip.committee import CommitteeGrade
 from interfaceflow.potentials.nequip.latent_grade import LatentGrade
-from interfaceflow.potentials.nequip.model import NequIPModel
+from interfaceflow.potentials.nequip.model import NequIPModel, NequIPResult
 
 
 class NequIPCalculator(Calculator):
@@ -49,6 +49,7 @@ class NequIPCalculator(Calculator):
         super().__init__()  # type: ignore[no-untyped-call]
         self.model = model
         self.grade = grade
+        self._found: NequIPResult | None = None
 
     def calculate(
         self,
@@ -59,7 +60,10 @@ class NequIPCalculator(Calculator):
         """Compute every property of these atoms except grades, and those if they are asked for."""
         super().calculate(atoms, list(properties), list(system_changes))  # type: ignore[no-untyped-call]
         structure = cast(Atoms, self.atoms)
-        found = self.model.compute(structure)
+        # Grades are asked for after forces: then nothing has changed, and the network need not run again.
+        if self._found is None or system_changes:
+            self._found = self.model.compute(structure)
+        found = self._found
         self.results = {
             "energy": found.energy_eV,
             "free_energy": found.energy_eV,

@@ -1,22 +1,23 @@
 """The extrapolation grade of a network: D-optimality of the features its last layer makes.
 
-The readout is linear in the features x of an atom, E = scale * (w . x) + shift, so x is the derivative of the atom's
-energy with respect to the readout's weights w: what a row is for a moment tensor potential
-(doi:10.1016/j.commatsci.2017.08.031), with the layers before the readout held fixed. For each species the active set
-holds those training atoms whose rows span the largest volume. The grade of an atom is the largest modulus of its
-coefficients in them: at most 1 for atoms of the training set, and the thresholds 1.5 and 10 mean what they mean there.
+The readout is linear in the features x of an atom, E = a (w . x) + b, so the row (x, 1) holds the derivatives of the
+atom's energy with respect to the readout's weights w and the species' shift b, but for constant factors: what a row is
+for a moment tensor potential (doi:10.1016/j.commatsci.2017.08.031), with the layers before the readout held fixed. For
+each species the active set holds those training atoms whose rows span the largest volume. The grade of an atom is the
+largest modulus of its coefficients in them: at most 1 for atoms of the training set, and the thresholds 1.5 and 10 mean
+what they mean there. Without the 1, which ties the coefficients to a sum of one, an atom without neighbours, whose
+features are all zero, would have grade 0.
 
-A network's features may not span all directions. The active set starts from rows ``FLOOR * scale`` times the unit
-vectors, scale being the root mean square of the species' features; those that no training atom replaces stay. So a
-component in a direction the training set does not show counts in units of ``FLOOR * scale``: it raises the grade, and
-rounding errors of single precision, some 1e-6 of the scale, do not.
+A network's features may not span all directions. Rows are divided by the root mean square of the species' features,
+and the active set starts from ``FLOOR`` times the unit vectors; of those, the ones that no training atom replaces stay.
+So a component in a direction the training set does not show counts in units of ``FLOOR``: it raises the grade, and
+rounding errors of single precision, some 1e-6, do not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Final, cast
 
@@ -25,8 +26,8 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from interfaceflow.core.errors import DataFileError, UserInputError
-from interfaceflow.core.files import write_atomically
 from interfaceflow.potentials.maxvol import NO_ROW, THRESHOLD, SelectedRows
+from interfaceflow.potentials.nequip.array_file import read_arrays, write_arrays
 from interfaceflow.potentials.nequip.model import NequIPModel, NequIPResult
 
 FloatArray = NDArray[np.float64]
@@ -34,6 +35,7 @@ IntArray = NDArray[np.int64]
 
 FLOOR: Final = 1e-3
 """Of the features' root mean square: a component this large in a direction never seen has grade 1."""
+_ARRAYS: Final = ("species", "model_sha256", "scales", "matrices", "owners")
 
 
 @dataclass(frozen=True)
@@ -45,20 +47,36 @@ class SpeciesActiveSet:
     scale
         Root mean square of its features in the training set.
     matrix
-        Selected rows divided by the scale, shape (n_features, n_features).
+        Selected rows: features over the scale, and a 1; shape (n, n) with n = n_features + 1.
     owners
-        Configuration and atom of each row, shape (n_features, 2); ``NO_ROW`` for a row that stayed from the start.
+        Configuration and atom of each row, shape (n, 2); ``NO_ROW`` for a row that stayed from the start.
     """
 
     scale: float
     matrix: FloatArray
     owners: IntArray
 
+    @classmethod
+    def of(cls, features: FloatArray, owners: IntArray) -> SpeciesActiveSet:
+        """Select the active set of the atoms of a training set.
+
+        Parameters
+        ----------
+        features
+            Of the atoms, shape (n_atoms, n_features).
+        owners
+            Configuration and atom of each, shape (n_atoms, 2).
+        """
+        scale = float(np.sqrt(np.mean(features**2))) or 1.0
+        n = features.shape[1] + 1
+        empty = cls(scale, FLOOR * np.eye(n), np.full((n, 2), NO_ROW, dtype=np.int64))
+        return empty.extended(features, owners)
+
     def grades(self, features: FloatArray) -> FloatArray:
         """Return the grade of each atom, shape (n_atoms,)."""
-        return self._selected().grades(features / self.scale)
+        return self._selected().grades(self._rows(features))
 
-    def extended(self, features: FloatArray, owners: IntArray, *, threshold: float = THRESHOLD) -> SpeciesActiveSet:
+    def extended(self, features: FloatArray, owners: IntArray) -> SpeciesActiveSet:
         """Return the active set after exchanging rows for those of more atoms.
 
         Parameters
@@ -67,11 +85,9 @@ class SpeciesActiveSet:
             Of the atoms, shape (n_atoms, n_features).
         owners
             Configuration and atom of each, shape (n_atoms, 2).
-        threshold
-            Grade from which on a row is taken in.
         """
         selected = self._selected()
-        selected.maximise([features / self.scale], threshold=threshold)
+        selected.maximise([self._rows(features)])
         entered = selected.owners != NO_ROW
         new_owners = self.owners.copy()
         new_owners[entered] = owners[selected.owners[entered]]
@@ -81,6 +97,9 @@ class SpeciesActiveSet:
     def n_seen(self) -> int:
         """Number of directions that the training set shows."""
         return int((self.owners[:, 0] != NO_ROW).sum())
+
+    def _rows(self, features: FloatArray) -> FloatArray:
+        return np.concatenate([features / self.scale, np.ones((len(features), 1))], axis=1)
 
     def _selected(self) -> SelectedRows:
         matrix = self.matrix.copy()
@@ -108,7 +127,7 @@ class LatentGrade:
     model_sha256: str
 
     def grades(self, features: FloatArray, types: IntArray) -> FloatArray:
-        """Return the grade of each atom.
+        """Return the grade of each atom, infinite where the network gives no number: a threshold has to see that.
 
         Parameters
         ----------
@@ -121,7 +140,25 @@ class LatentGrade:
         for kind, active_set in enumerate(self.active_sets):
             of_kind = types == kind
             grades[of_kind] = active_set.grades(features[of_kind])
-        return grades
+        return np.where(np.isnan(grades), np.inf, grades)
+
+    def extended(self, features: FloatArray, types: IntArray, owners: IntArray) -> LatentGrade:
+        """Return the grade after exchanging rows of the active sets for those of more atoms.
+
+        Parameters
+        ----------
+        features
+            Of the atoms, shape (n_atoms, n_features).
+        types
+            The network's types, shape (n_atoms,).
+        owners
+            Configuration and atom of each, shape (n_atoms, 2).
+        """
+        active_sets = tuple(
+            active_set.extended(features[types == kind], owners[types == kind])
+            for kind, active_set in enumerate(self.active_sets)
+        )
+        return LatentGrade(self.species, active_sets, self.model_sha256)
 
     def grades_of(self, model: NequIPModel, atoms: Atoms, result: NequIPResult) -> FloatArray:
         """Return the grade of each atom of a configuration that was computed, shape (n_atoms,)."""
@@ -129,16 +166,16 @@ class LatentGrade:
 
     def save(self, path: Path) -> None:
         """Write to a ``.npz`` file, atomically."""
-        arrays: dict[str, NDArray[np.generic]] = {
-            "species": np.array(self.species),
-            "model_sha256": np.array(self.model_sha256),
-            "scales": np.array([one.scale for one in self.active_sets]),
-            "matrices": np.array([one.matrix for one in self.active_sets]),
-            "owners": np.array([one.owners for one in self.active_sets]),
-        }
-        buffer = BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
-        write_atomically(path, buffer.getvalue())
+        write_arrays(
+            path,
+            {
+                "species": np.array(self.species),
+                "model_sha256": np.array(self.model_sha256),
+                "scales": np.array([one.scale for one in self.active_sets]),
+                "matrices": np.array([one.matrix for one in self.active_sets]),
+                "owners": np.array([one.owners for one in self.active_sets]),
+            },
+        )
 
     @classmethod
     def load(cls, path: Path, *, model_sha256: str | None = None) -> LatentGrade:
@@ -156,19 +193,10 @@ class LatentGrade:
         DataFileError
             If the file is absent, damaged, or of another network.
         """
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                active_sets = tuple(
-                    SpeciesActiveSet(float(scale), matrix, owners)
-                    for scale, matrix, owners in zip(
-                        stored["scales"], stored["matrices"], stored["owners"], strict=True
-                    )
-                )
-                grade = cls(tuple(map(str, stored["species"])), active_sets, str(stored["model_sha256"]))
-        except (OSError, ValueError, KeyError) as problem:
-            raise DataFileError(
-                f"{path}: no active set of a network, or damaged ({problem}); build it again from the training set"
-            ) from problem
+        stored = read_arrays(path, _ARRAYS, "active set of a network")
+        rows = zip(stored["scales"], stored["matrices"], stored["owners"], strict=True)
+        active_sets = tuple(SpeciesActiveSet(float(scale), matrix, owners) for scale, matrix, owners in rows)
+        grade = cls(tuple(map(str, stored["species"])), active_sets, str(stored["model_sha256"]))
         if model_sha256 is not None and grade.model_sha256 != model_sha256:
             raise DataFileError(
                 f"{path}: an active set of another network (checkpoint {grade.model_sha256[:12]}..., not "
@@ -185,7 +213,7 @@ class LatentAdditions:
     Attributes
     ----------
     selected
-        Indices of the candidates to add, ascending.
+        Indices of the candidates to add, the one of the largest grade first.
     candidate_grades
         Largest grade of each candidate's atoms against the active set of the training set alone, shape
         (n_candidates,).
@@ -225,10 +253,7 @@ def build_latent_grade(model: NequIPModel, configurations: Sequence[Atoms], mode
                 f"no configuration of the training set has {symbol}, so a grade for it would mean nothing; add one, or "
                 "train a network without it"
             )
-        scale = float(np.sqrt(np.mean(rows**2))) or 1.0
-        n_features = rows.shape[1]
-        empty = SpeciesActiveSet(scale, FLOOR * np.eye(n_features), np.full((n_features, 2), NO_ROW, dtype=np.int64))
-        active_sets.append(empty.extended(rows, owners[types == kind]))
+        active_sets.append(SpeciesActiveSet.of(rows, owners[types == kind]))
     return LatentGrade(model.info.species, tuple(active_sets), model_sha256)
 
 
@@ -239,8 +264,11 @@ def select_latent_additions(
     *,
     n_known: int = 0,
     threshold: float = THRESHOLD,
+    limit: int | None = None,
 ) -> LatentAdditions:
     """Select the candidates that enter the active set: those a training set needs to interpolate on all of them.
+
+    One is taken at a time, that of the largest grade; what it adds may make others superfluous.
 
     Parameters
     ----------
@@ -253,7 +281,9 @@ def select_latent_additions(
     n_known
         Number of configurations of the training set.
     threshold
-        Grade from which on a candidate's row is taken in, above 1.
+        Grade from which on a candidate is taken in, above 1.
+    limit
+        Largest number of candidates to take in; None for no limit.
 
     Raises
     ------
@@ -265,21 +295,24 @@ def select_latent_additions(
     if not candidates:
         return LatentAdditions((), np.zeros(0), grade)
     features, types, owners = _features_of(model, candidates)
-    grades = np.zeros(len(candidates))
+    first = grades = _largest_grades(grade, features, types, owners)
+    extended, chosen = grade, list[int]()
+    while grades.max() > threshold and (limit is None or len(chosen) < limit):
+        best = int(grades.argmax())
+        own = owners[:, 0] == best
+        extended = extended.extended(features[own], types[own], owners[own] + np.array([n_known, 0]))
+        chosen.append(best)
+        grades = _largest_grades(extended, features, types, owners)
+        grades[chosen] = 0.0
+    kept = {int(owner) for one in extended.active_sets for owner in one.owners[:, 0]}
+    return LatentAdditions(tuple(one for one in chosen if one + n_known in kept), first, extended)
+
+
+def _largest_grades(grade: LatentGrade, features: FloatArray, types: IntArray, owners: IntArray) -> FloatArray:
+    """Return the largest grade of each configuration's atoms, shape (n_configurations,)."""
+    grades = np.zeros(int(owners[:, 0].max()) + 1)
     np.maximum.at(grades, owners[:, 0], grade.grades(features, types))
-    owners = owners + np.array([n_known, 0])
-    extended = tuple(
-        active_set.extended(features[types == kind], owners[types == kind], threshold=threshold)
-        for kind, active_set in enumerate(grade.active_sets)
-    )
-    changed = [
-        after.owners[(after.owners != before.owners).any(axis=1), 0]
-        for before, after in zip(grade.active_sets, extended, strict=True)
-    ]
-    entered = np.unique(np.concatenate(changed)) - n_known
-    return LatentAdditions(
-        tuple(int(index) for index in entered), grades, LatentGrade(grade.species, extended, grade.model_sha256)
-    )
+    return grades
 
 
 def _features_of(model: NequIPModel, configurations: Sequence[Atoms]) -> tuple[FloatArray, IntArray, IntArray]:

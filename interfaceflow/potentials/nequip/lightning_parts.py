@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,7 +31,7 @@ class LabelledStressSquaredError(MeanSquaredError):  # type: ignore[misc]
 
 
 class EpochLog(Checkpoint):
-    """Appends a line of JSON for each epoch: its number and the losses that the trainer knows.
+    """Appends a line of JSON for each epoch: its number, the losses, and the processor time used since the start.
 
     It is a `Checkpoint` because the trainer calls those last, when the epoch's training loss is known.
 
@@ -46,8 +47,9 @@ class EpochLog(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the line."""
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        line = {"epoch": trainer.current_epoch, "cpu_time_s": time.process_time(), **values}
         with self._path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"epoch": trainer.current_epoch, **values}) + "\n")
+            stream.write(json.dumps(line) + "\n")
 
 
 class StartFrom(Callback):

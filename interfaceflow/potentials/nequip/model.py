@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -261,7 +262,9 @@ def _load_compiled(path: str) -> Callable[[list[Tensor]], Sequence[Tensor]]:
 
 def _load_eager(path: str, device: str) -> tuple[ModelInfo, Callable[[list[Tensor]], Sequence[Tensor]]]:
     outputs = ("atomic_energy", "total_energy", "forces", "stress", FEATURES_FIELD)
-    with _unchanged_global_state():
+    with _unchanged_global_state(), warnings.catch_warnings():
+        # NequIP calls what PyTorch has deprecated; nothing a user can do about it.
+        warnings.simplefilter("ignore")
         from nequip.model.saved_models.load_utils import load_saved_model
         from nequip.utils.global_state import set_global_state
 

@@ -73,6 +73,8 @@ class NequIPRun:
         Configurations in the two parts.
     n_without_stress
         Training configurations whose stress was left out.
+    cpu_time_s
+        Processor time of the epochs that count, start-up of the processes included, s.
     """
 
     checkpoint: ModelFile
@@ -84,6 +86,7 @@ class NequIPRun:
     n_training: int
     n_validation: int
     n_without_stress: int
+    cpu_time_s: float
 
 
 def train_nequip(
@@ -170,6 +173,7 @@ def train_nequip(
         n_training=len(kept),
         n_validation=len(checked),
         n_without_stress=sum(one.stress_eV_A3 is None for one in kept),
+        cpu_time_s=_cpu_time_s(history),
     )
 
 
@@ -282,6 +286,13 @@ def _read_history(path: Path) -> list[dict[str, float]]:
                 continue
             by_epoch[int(values["epoch"])] = values
     return [by_epoch[epoch] for epoch in sorted(by_epoch)]
+
+
+def _cpu_time_s(history: Sequence[dict[str, float]]) -> float:
+    """Add up what each process that took part used; each counts from its own start."""
+    times = [one.get("cpu_time_s", 0.0) for one in history]
+    ends = [time for time, following in zip(times, [*times[1:], 0.0], strict=True) if following < time]
+    return float(sum(ends))
 
 
 class _EpochWatcher:
