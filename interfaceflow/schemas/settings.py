@@ -311,7 +311,7 @@ class ProductionSettings(Settings):
         description="'mixed' computes in single precision between positions and forces: faster at high levels, with "
         "forces off by some 1e-6 eV/Å",
     )
-    nequip_style: Literal["external"] | SiteNequIPStyle = Field(
+    nequip_style: Literal["external", "pair_nequip", "mliap"] = Field(
         default="external",
         description="How LAMMPS runs a network: 'external' beside the installed LAMMPS; 'pair_nequip' or 'mliap' in a "
         "site's own, without an extrapolation grade in production",

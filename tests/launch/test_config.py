@@ -121,6 +121,15 @@ def test_there_is_no_repulsion_unless_it_is_asked_for(tmp_path):
             {"potential": {"kind": "nequip"}, "production__n_ranks": 2},
             ["production.n_ranks: 2 is not possible with potential.kind: nequip", "leave n_ranks out"],
         ),
+        (
+            {"potential": {"kind": "nequip"}, "production__nequip_style": "mliap"},
+            ["production (line", "nequip_style: mliap and lammps_command: None do not go together"],
+        ),
+        ({"production__nequip_style": "mliapp"}, ["production.nequip_style", "Did you mean 'mliap'?"]),
+        (
+            {"production": {"nequip_style": "mliap", "lammps_command": "srun lmp"}},
+            ["production.nequip_style: mliap is for potential.kind: nequip, and mtp is given"],
+        ),
         ({"seed": 2.5}, ["seed", "2.5", "a whole number"]),
         ({"title": ""}, ["title", "a text of 1 to 120 characters"]),
         ({"structures__metal__miller": [0, 0, 0]}, ["structures.metal.miller", "name no plane"]),
