@@ -1,4 +1,6 @@
 import copy
+import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -8,6 +10,8 @@ from interfaceflow.core.errors import UserInputError
 from interfaceflow.launch.config import load_config
 from interfaceflow.schemas.nequip import NequIPSettings
 from interfaceflow.schemas.settings import AseSettings, MtpSettings, RecipeSettings, ZBLSettings
+
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "potentials.md"
 
 
 def refusal(tmp_path, text: str) -> str:
@@ -56,6 +60,18 @@ def test_the_kind_of_potential_decides_what_else_it_has(tmp_path, potential, exp
     assert load_config(path).potential == expected
     again = RecipeSettings.model_validate(load_config(path).model_dump(mode="json"))
     assert again.potential == expected
+
+
+def test_the_how_to_page_shows_configs_that_load(tmp_path):
+    blocks = re.findall(r"```yaml\n(.*?)```", HOW_TO.read_text(), re.DOTALL)
+    kinds = []
+    for block in map(yaml.safe_load, blocks):
+        if "production" in block:
+            block["potential"] = {"kind": "nequip"}
+        path = tmp_path / "config.yaml"
+        path.write_text(changed(**block))
+        kinds.append(load_config(path).potential.kind)
+    assert kinds == ["mtp", "nequip", "ase", "nequip"]
 
 
 def test_there_is_no_repulsion_unless_it_is_asked_for(tmp_path):
