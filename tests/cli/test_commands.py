@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
 from doc_jobs import labels, relaxations, transport
 from jobflow import Flow
 from sleepy_jobs import add, fail_until, interrupt_itself, nap, traces
@@ -155,6 +156,30 @@ def test_bad_input_is_refused_before_anything_is_written(root, command, config, 
     assert [words for words in expected if words not in err] == []
     assert sorted(path.name for path in root.iterdir()) == ["LiOg.cif", "broken.cif", "smoke.yaml", "true.sh"]
     assert out == ""
+
+
+@pytest.mark.parametrize(
+    ("potential", "expected"),
+    [
+        ({"calculator": "nowhere:Calculator"}, ["potential.calculator: nowhere:Calculator", "cannot be imported"]),
+        ({"calculator": "ase.calculators.lj:LennardJone"}, ["has no 'LennardJone'", "Did you mean 'LennardJones'?"]),
+        ({"calculator": "ase.build:bulk", "arguments": {"name": "Li"}}, ["gives a Atoms, not an ASE calculator"]),
+        ({"calculator": "ase.calculators.emt:EMT"}, ["it cannot compute", "it has to know Li"]),
+        (
+            {"calculator": "interfaceflow.potentials.mtp.calculator:MTPCalculator", "arguments": {"path": "no.almtp"}},
+            ["it cannot be made with", "no.almtp"],
+        ),
+    ],
+)
+def test_a_calculator_that_cannot_be_used_is_refused(root, command, config, potential, expected):
+    recipe = yaml.safe_load(config.read_text())
+    recipe["potential"] = {"kind": "ase", **potential}
+    del recipe["production"]["n_ranks"]
+    config.write_text(yaml.safe_dump(recipe))
+    code, _, err = command("run", "smoke.yaml")
+    assert code == 2
+    assert [words for words in expected if words not in err] == []
+    assert [path.name for path in root.iterdir()] == ["smoke.yaml"]
 
 
 def test_a_full_disk_is_refused_before_anything_is_written(root, command, config, monkeypatch):
