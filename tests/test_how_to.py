@@ -42,3 +42,13 @@ def test_a_potential_is_trained_and_run_as_described(tmp_path):
     assert "Training set was increased by" in run("bash", "-ec", selection)
     for name in ("in.lammps", "overlay.lammps"):
         assert re.search(r"^ +200 ", run("mpiexec", "-n", "2", "lmp", "-in", name), re.MULTILINE)
+
+
+def test_bonds_and_phonons_are_found_as_described():
+    bond, crystal = blocks_of("bonds-and-phonons.md")
+    said = [
+        subprocess.run([sys.executable, "-W", "error", "-c", block], capture_output=True, text=True, check=True).stdout
+        for block in (bond, crystal)
+    ]
+    assert re.fullmatch(r"B-H: D = [23]\.\d eV, k = 1[789] eV/Å2\n", said[0])
+    assert re.fullmatch(r"lowest -?0\.00 THz, noise 0\.0\d\d THz, 0 imaginary modes\n", said[1])
