@@ -76,3 +76,13 @@ def test_a_network_is_trained_compiled_and_run_as_described(tmp_path):
     errors, numbers = done.stdout.strip().splitlines()
     assert "force_rmse_eV_A" in errors
     assert float(numbers.split()[1]) <= 1.001
+
+
+def test_bonds_and_phonons_are_found_as_described():
+    bond, crystal = blocks_of("bonds-and-phonons.md")
+    said = [
+        subprocess.run([sys.executable, "-W", "error", "-c", block], capture_output=True, text=True, check=True).stdout
+        for block in (bond, crystal)
+    ]
+    assert re.fullmatch(r"B-H: D = [23]\.\d eV, k = 1[789] eV/Å2\n", said[0])
+    assert re.fullmatch(r"lowest -?0\.00 THz, noise 0\.0\d\d THz, 0 imaginary modes\n", said[1])

@@ -235,6 +235,14 @@ def test_init_writes_what_run_accepts_and_overwrites_nothing(root, command, monk
     assert command("run", "smoke.yaml")[0] == 0
 
 
+def test_init_says_which_crystals_are_stand_ins(root, command):
+    code, out, err = command("init", "lms_lss_pair")
+    assert code == 0, err
+    assert {"smoke.yaml", "LMS-stand-in.cif", "LSS-stand-in.cif"} <= {p.name for p in (root / "lms_lss_pair").iterdir()}
+    assert "put the CIF file of Li14Mn2S9 (mp-756198 of the Materials Project)" in out
+    assert "stand_in_for" in out
+
+
 def test_doctor_finds_everything_that_is_installed(root, command):
     code, out, _ = command("doctor")
     lines = out.splitlines()
