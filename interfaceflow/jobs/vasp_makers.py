@@ -28,6 +28,7 @@ from custodian.vasp.handlers import (
     VaspErrorHandler,
 )
 
+from interfaceflow.core.progress import progress_reporter
 from interfaceflow.reference.vasp.input_set import VaspInputs
 from interfaceflow.reference.vasp.potcars import check_potcars, potcar_root
 from interfaceflow.reference.vasp.refusals import check_calculation, check_command
@@ -73,7 +74,10 @@ class VaspMakers:
         return self.level.physics
 
     def check(self, atoms: Atoms, source: str) -> None:
-        """Refuse what VASP cannot compute, or computes wrongly, before anything is.
+        """Refuse what VASP cannot compute, or computes wrongly, before anything is; note what is doubtful.
+
+        What depends on the calculation (tetrahedron smearing where atoms move) each Maker's job refuses by itself,
+        before it starts VASP.
 
         Raises
         ------
@@ -83,11 +87,8 @@ class VaspMakers:
         check_command(SETTINGS.VASP_CMD, "VASP_CMD of atomate2 (ATOMATE2_VASP_CMD)")
         potcar_root()
         check_potcars(self.settings, sorted(set(atoms.symbols)))
-        self.check_calculation(StaticCalculation(), atoms, source)
-
-    def check_calculation(self, calculation: VaspCalculation, atoms: Atoms, source: str) -> list[str]:
-        """Refuse a calculation that the settings are wrong for, and return what is doubtful but allowed."""
-        return check_calculation(self.settings, calculation, atoms, source)
+        for note in check_calculation(self.settings, StaticCalculation(), atoms, source):
+            progress_reporter().note(note)
 
     def static(self) -> BaseVaspMaker:
         """Return the Maker of a single point: energies, forces, stress."""
