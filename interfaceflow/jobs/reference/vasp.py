@@ -29,10 +29,11 @@ from custodian.vasp.handlers import (
 )
 
 from interfaceflow.core.progress import progress_reporter
+from interfaceflow.jobs.reference.makers import Frame, Segment
 from interfaceflow.reference.vasp.input_set import VaspInputs
 from interfaceflow.reference.vasp.potcars import check_potcars, potcar_root
 from interfaceflow.reference.vasp.refusals import check_calculation, check_command, check_site_tags
-from interfaceflow.reference.vasp.results import VaspFrame, read_vasp_frames
+from interfaceflow.reference.vasp.results import read_vasp_frames
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 from interfaceflow.schemas.structures import FreeAxes
 from interfaceflow.schemas.vasp import (
@@ -49,6 +50,8 @@ from interfaceflow.schemas.vasp import (
 # Custodian looks whether VASP has ended, s, and reads its output for errors every so many looks.
 _POLL_S: Final = 1.0
 _LOOKS_PER_CHECK: Final = 30
+# VASP takes seeds below this.
+_SEEDS: Final = 900_000_000
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,21 @@ class VaspMakers:
         # Without the handler of unconverged runs, which would start again from the last structure, without end.
         return self._maker(RelaxMaker, calculation, (*_ANY_RUN, PotimErrorHandler()))
 
+    def molecular_dynamics(self, segment: Segment) -> BaseVaspMaker:
+        """Return the Maker of a segment of Langevin dynamics.
+
+        VASP computes one configuration a step, the first of which went in, so one more step gives the last one.
+        """
+        calculation = DynamicsCalculation(
+            ensemble="nvt-langevin",
+            timestep_fs=segment.timestep_fs,
+            n_steps=segment.n_steps + 1,
+            temperature_K=segment.temperature_K,
+            friction_per_fs=segment.friction_per_fs,
+            seed=segment.seed % _SEEDS,
+        )
+        return self.dynamics(calculation)
+
     def dynamics(self, calculation: DynamicsCalculation) -> BaseVaspMaker:
         """Return the Maker of one segment of molecular dynamics."""
         return self._maker(MDMaker, calculation, _ANY_RUN)
@@ -152,7 +170,7 @@ class VaspMakers:
         """Return the Maker of the eigenvalues that effective masses need."""
         return self._maker(StaticMaker, calculation, (*_ANY_RUN, UnconvergedErrorHandler()))
 
-    def read_frames(self, folder: Path) -> list[VaspFrame]:
+    def read_frames(self, folder: Path) -> list[Frame]:
         """Read the frames of a finished calculation, in order.
 
         Raises
@@ -160,7 +178,7 @@ class VaspMakers:
         CalculationError
             If the files are absent or cannot be read, or are of another level of theory.
         """
-        return read_vasp_frames(folder)
+        return [Frame(**vars(frame)) for frame in read_vasp_frames(folder)]
 
     def _maker(
         self, maker: type[BaseVaspMaker], calculation: VaspCalculation, handlers: tuple[ErrorHandler, ...]
