@@ -66,7 +66,7 @@ def _train_long(labels, settings, folder):
 
 
 def test_killed_training_goes_on_from_its_last_checkpoint(small_network, tmp_path, caplog):
-    settings = small_network.settings.model_copy(update={"max_epochs": 12, "ema": False})
+    settings = small_network.settings.model_copy(update={"max_epochs": 12})
     process = multiprocessing.get_context("spawn").Process(
         target=_train_long, args=(small_network.labels, settings, tmp_path)
     )
