@@ -62,7 +62,7 @@ def calculate(
         with contextlib.chdir(folder):
             _make(maker, structure, previous)
         frames = makers.read_frames(folder)
-    except (CalculationError, UserInputError):
+    except (CalculationError, UserInputError, ImportError):
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:

@@ -6,6 +6,9 @@ with its handlers for CP2K.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import warnings
 from dataclasses import dataclass, field
@@ -57,7 +60,9 @@ InputSection = dict[str, Any]
 _START: Final = "start.extxyz"
 _COORDINATES: Final = "coordinates.xyz"
 _COORDINATES_ARE_IN: Final = {"COORD_FILE_FORMAT": "XYZ", "COORD_FILE_NAME": _COORDINATES}
+_INPUT: Final = "cp2k.inp"
 _OUTPUT: Final = "cp2k.out"
+_ERRORS: Final = "std_err.txt"
 _POSITIONS: Final = "CP2K-pos-1.xyz"
 _VELOCITIES: Final = "CP2K-vel-1.xyz"
 _CELLS: Final = "CP2K-1.cell"
@@ -68,25 +73,37 @@ _PRECISION: Final = 1e-12
 _LOOK_EVERY_S: Final = 1
 _HANDLE_EVERY: Final = 30
 _MAX_CORRECTIONS: Final = 5
+_GRACE_S: Final = 10.0
 
 
 class _ProcessOfItsOwn(Cp2kJob):
-    """custodian's job for CP2K that ends its own process; the original ends every CP2K on the machine by name."""
+    """custodian's job for CP2K, in a process group of its own.
+
+    So Ctrl-C on the terminal is not taken for a failed calculation, and ending CP2K ends what its command started, and
+    nothing else: custodian's own job ends every CP2K on the machine, by name.
+    """
 
     def run(self, directory: str = "./") -> subprocess.Popen[bytes]:
         """Start CP2K."""
-        process: subprocess.Popen[bytes] = super().run(directory)  # type: ignore[no-untyped-call]
-        self._process = process
-        return process
+        folder = Path(directory)
+        with (folder / _OUTPUT).open("wb") as output, (folder / _ERRORS).open("wb") as errors:
+            self._process = subprocess.Popen(
+                [*self.cp2k_cmd, "-i", _INPUT],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                process_group=0,
+            )
+        return self._process
 
     def terminate(self, directory: str = "./") -> None:
-        """End it."""
-        self._process.terminate()
-        try:
-            self._process.wait(10.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """End it: first a request, then by force."""
+        for kind in (signal.SIGTERM, signal.SIGKILL):
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, kind)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_GRACE_S)
 
 
 class _CountsSteps(ErrorHandler):
@@ -151,23 +168,29 @@ class Cp2kMaker(BaseCp2kMaker):
         """
         self._write_inputs(structure)
         steps = _CountsSteps(self.n_evaluations, f"{self.name}, {structure.formula}")
-        with warnings.catch_warnings():
-            # A relaxation that has used up its steps is judged by its forces, later.
-            warnings.filterwarnings("ignore", "Geometry optimization did not converge", UserWarning)
-            Custodian(
-                handlers=[
-                    StdErrHandler(),
-                    UnconvergedScfErrorHandler(),
-                    DivergingScfErrorHandler(),
-                    FrozenJobErrorHandler(),
-                    AbortHandler(),
-                    steps,
-                ],
-                jobs=[_ProcessOfItsOwn(find_command())],
-                max_errors=_MAX_CORRECTIONS,
-                polling_time_step=_LOOK_EVERY_S,
-                monitor_freq=_HANDLE_EVERY,
-            ).run()
+        program = _ProcessOfItsOwn(find_command())
+        custodian = Custodian(
+            handlers=[
+                StdErrHandler(),
+                UnconvergedScfErrorHandler(),
+                DivergingScfErrorHandler(),
+                FrozenJobErrorHandler(),
+                AbortHandler(),
+                steps,
+            ],
+            jobs=[program],
+            max_errors=_MAX_CORRECTIONS,
+            polling_time_step=_LOOK_EVERY_S,
+            monitor_freq=_HANDLE_EVERY,
+        )
+        try:
+            with warnings.catch_warnings():
+                # A relaxation that has used up its steps is judged by its forces, later.
+                warnings.filterwarnings("ignore", "Geometry optimization did not converge", UserWarning)
+                custodian.run()
+        except KeyboardInterrupt:
+            program.terminate()
+            raise
         steps.check()
         for pattern in _RESTARTS:
             for file in Path.cwd().glob(pattern):

@@ -1,12 +1,14 @@
 """A program with CP2K's command line, inputs and outputs that computes a Lennard-Jones solid.
 
 It stands in for CP2K where a test is about jobs and not about energies; what it writes has the form that CP2K 2023.1
-gives its output (compare tests/data/cp2k). A configuration with more than ``FAKE_CP2K_MAX_ATOMS`` atoms makes it abort.
+gives its output (compare tests/data/cp2k). A configuration with more than ``FAKE_CP2K_MAX_ATOMS`` atoms makes it abort;
+it waits for ``FAKE_CP2K_WAIT_S`` seconds first.
 """
 
 import os
 import re
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ ENTROPY_HARTREE = -1e-4
 def main():
     text = Path(sys.argv[sys.argv.index("-i") + 1]).read_text()
     atoms = read_atoms(text)
+    time.sleep(float(os.environ.get("FAKE_CP2K_WAIT_S", "0")))
     if len(atoms) > int(os.environ.get("FAKE_CP2K_MAX_ATOMS", "1000")):
         say(" *   ___      ", " *  /   \\      ", " * [ABORT]      ", " *  \\___/      too many atoms for a fake   ")
         sys.exit(1)

@@ -1,9 +1,12 @@
 """CP2K itself on a cell of two atoms, with settings so coarse that only the gradients of the energy mean anything."""
 
+import _thread
 import contextlib
 import shutil
+import threading
 
 import numpy as np
+import psutil
 import pytest
 from ase.build import bulk
 
@@ -142,3 +145,15 @@ def test_a_full_disk_is_no_fault_of_the_configuration(project, fake_cp2k, cp2k_l
 
     with pytest.raises(OSError, match="No space left"), contextlib.chdir(project):
         calculate(makers_of(cp2k_level), FullDisk(), bulk("Li", a=3.5), project / "calculation")
+
+
+def test_ctrl_c_ends_the_program_and_is_no_failed_calculation(project, fake_cp2k, cp2k_level, monkeypatch):
+    monkeypatch.setenv("FAKE_CP2K_WAIT_S", "600")
+    makers = makers_of(cp2k_level)
+    before = set(psutil.Process().children())
+    timer = threading.Timer(1.5, _thread.interrupt_main)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        calculate(makers, makers.static(), bulk("Li", a=3.5), project / "calculation")
+    assert (project / "calculation" / "cp2k.out").exists()
+    assert set(psutil.Process().children()) == before

@@ -6,12 +6,17 @@ from jobflow.core.job import job
 from jobflow.core.store import JobStore
 from jobflow.managers.local import run_locally
 from maggma.stores import MemoryStore
+from small_project import QuietObserver, add_test_flow
 from stored import store_structure
 
 from interfaceflow.core.formats.structure_file import read_structure
 from interfaceflow.jobs.reference import relax
+from interfaceflow.jobs.wiring import wire
+from interfaceflow.launch.backend import own_project
+from interfaceflow.launch.rerun import plan_failed, rerun
+from interfaceflow.launch.runner import run_jobs
 from interfaceflow.schemas.settings import ReferenceSettings
-from interfaceflow.schemas.structures import RelaxationRequest
+from interfaceflow.schemas.structures import RelaxationDoc, RelaxationRequest
 
 
 @job
@@ -19,6 +24,7 @@ def take(document):
     return document
 
 
+@pytest.mark.slow
 def test_documents_are_those_of_a_relaxation_in_this_process(project, fake_cp2k, cp2k_level, argon_level):
     mixed = bulk("Cl", "fcc", a=5.3, cubic=True)
     mixed.symbols[[0, 2]] = "Li"
@@ -63,3 +69,29 @@ def documents_of(cells, level):
         Flow([relaxations, *taken]), store=store, ensure_success=True, raise_immediately=True, log=False
     )
     return [max(responses[one.uuid].items())[1].output for one in taken]
+
+
+def test_a_relaxation_that_failed_is_run_again_alone(project, fake_cp2k, cp2k_level, monkeypatch):
+    monkeypatch.setenv("FAKE_CP2K_MAX_ATOMS", "1")
+    requests = [
+        RelaxationRequest(kind="bulk", name=name, structure=store_structure(atoms), free_axes="none", relax_ions=False)
+        for name, atoms in (("metal", bulk("Li", a=3.7)), ("binary", bulk("LiCl", "rocksalt", a=7.0)))
+    ]
+    relaxations = wire(relax(requests, cp2k_level, ReferenceSettings()), "relax bulk", "dft")
+    after = wire(take(relaxations.output[1]), "take", "light")
+    with own_project(project) as backend:
+        record = add_test_flow(backend, Flow([relaxations, after]))
+        observer = QuietObserver()
+        outcome = run_jobs(backend, record.flow_uuid, observer)
+        assert outcome.status == "failed"
+        assert [job.name for job in outcome.state.in_state("FIZZLED")] == ["relax bulk binary"]
+        assert "too many atoms for a fake" in observer.errors[0]
+        (done,) = [job for job in outcome.state.jobs.values() if job.name == "relax bulk metal"]
+
+        monkeypatch.delenv("FAKE_CP2K_MAX_ATOMS")
+        rerun(backend, plan_failed(backend, record.flow_uuid))
+        outcome = run_jobs(backend, record.flow_uuid, observer)
+        assert outcome.status == "completed"
+        assert outcome.state.jobs[done.fw_id].launches == 1
+        documents = backend.store.load_results(record.flow_uuid).all_of(RelaxationDoc)
+    assert [document.name for document in documents] == ["metal", "binary", "binary"]
