@@ -28,10 +28,11 @@ from custodian.vasp.handlers import (
     VaspErrorHandler,
 )
 
+from interfaceflow.jobs.reference.makers import Frame, Segment
 from interfaceflow.reference.vasp.input_set import VaspInputs
 from interfaceflow.reference.vasp.potcars import check_potcars, potcar_root
 from interfaceflow.reference.vasp.refusals import check_calculation, check_command
-from interfaceflow.reference.vasp.results import VaspFrame, read_vasp_frames
+from interfaceflow.reference.vasp.results import read_vasp_frames
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 from interfaceflow.schemas.structures import FreeAxes
 from interfaceflow.schemas.vasp import (
@@ -48,6 +49,8 @@ from interfaceflow.schemas.vasp import (
 # Custodian looks whether VASP has ended, s, and reads its output for errors every so many looks.
 _POLL_S: Final = 1.0
 _LOOKS_PER_CHECK: Final = 30
+# VASP's seeds are smaller than this.
+_SEEDS: Final = 900_000_000
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,20 @@ class VaspMakers:
         # Without the handler of unconverged runs, which would start again from the last structure, without end.
         return self._maker(RelaxMaker, calculation, (*_ANY_RUN, PotimErrorHandler()))
 
+    def molecular_dynamics(self, segment: Segment) -> BaseVaspMaker:
+        """Return the Maker of one segment of Langevin dynamics at constant volume, which starts from velocities."""
+        return self.dynamics(
+            DynamicsCalculation(
+                ensemble="nvt-langevin",
+                timestep_fs=segment.timestep_fs,
+                # The first of VASP's steps is the configuration that goes in.
+                n_steps=segment.n_steps + 1,
+                temperature_K=segment.temperature_K,
+                friction_per_fs=segment.friction_per_fs,
+                seed=segment.seed % _SEEDS,
+            )
+        )
+
     def dynamics(self, calculation: DynamicsCalculation) -> BaseVaspMaker:
         """Return the Maker of one segment of molecular dynamics."""
         return self._maker(MDMaker, calculation, _ANY_RUN)
@@ -148,7 +165,7 @@ class VaspMakers:
         """Return the Maker of the eigenvalues that effective masses need."""
         return self._maker(StaticMaker, calculation, (*_ANY_RUN, UnconvergedErrorHandler()))
 
-    def read_frames(self, folder: Path) -> list[VaspFrame]:
+    def read_frames(self, folder: Path) -> list[Frame]:
         """Read the frames of a finished calculation, in order.
 
         Raises
@@ -156,7 +173,21 @@ class VaspMakers:
         CalculationError
             If the files are absent or cannot be read, or are of another level of theory.
         """
-        return read_vasp_frames(folder)
+        return [
+            Frame(
+                atoms=frame.atoms,
+                free_energy_eV=frame.free_energy_eV,
+                energy_eV=frame.energy_eV,
+                forces_eV_A=frame.forces_eV_A,
+                stress_eV_A3=frame.stress_eV_A3,
+                charge_e=frame.charge_e,
+                converged=frame.converged,
+                step=frame.step,
+                magnetic_moments=frame.magnetic_moments,
+                velocities_A_fs=frame.velocities_A_fs,
+            )
+            for frame in read_vasp_frames(folder)
+        ]
 
     def _maker(
         self, maker: type[BaseVaspMaker], calculation: VaspCalculation, handlers: tuple[ErrorHandler, ...]
