@@ -16,7 +16,8 @@ from maggma.stores import MemoryStore
 from interfaceflow.core.files import PROJECT_ROOT_VARIABLE, FileRef
 from interfaceflow.core.formats.labelled_file import read_labelled
 from interfaceflow.core.formats.structure_file import read_structures, write_structure
-from interfaceflow.datasets.dataset import make_dataset, minimum_distances, write_dataset
+from interfaceflow.datasets.dataset import make_dataset, write_dataset
+from interfaceflow.datasets.distances import minimum_distances
 from interfaceflow.flows.cutouts import CutoutLearningMaker
 from interfaceflow.jobs.potentials import train_potential
 from interfaceflow.jobs.wiring import wire
