@@ -8,9 +8,11 @@ from ase import units
 from ase.build import bulk
 from atomate2 import SETTINGS as ATOMATE2
 from pymatgen.core import SETTINGS
+from run_relaxations import documents_of
 from stand_in import COMMAND, vasp_settings, write_potcars
 
 from interfaceflow.core.errors import CalculationError
+from interfaceflow.core.formats.structure_file import read_structure
 from interfaceflow.jobs import vasp_makers
 from interfaceflow.jobs.reference.calculation import calculate, label_of
 from interfaceflow.jobs.reference.makers import Segment, makers_of
@@ -55,6 +57,18 @@ def test_a_label_keeps_our_order(project: Path, level, mixed):
     assert label.atoms.get_chemical_symbols() == ["Cl", "Li", "Cl", "Li"]
     assert list(label.atoms.arrays["origin_index"]) == [3, 2, 1, 0]
     assert label.energy_eV != label.free_energy_eV
+
+
+def test_a_relaxation_is_run_until_the_stress_is_gone_too(project: Path, level, mixed):
+    mixed.rotate(37, (1, 2, 3), rotate_cell=True)
+    free, along_normal = documents_of([("metal", mixed, "all", True), ("binary", mixed, "normal", True)], level)
+    assert free.converged
+    assert along_normal.converged
+    assert free.energy_eV < along_normal.energy_eV
+    relaxed = read_structure(along_normal.structure.file.path())
+    np.testing.assert_allclose(relaxed.cell.array[:2], mixed.cell.array[:2], atol=1e-10)
+    assert relaxed.get_chemical_symbols() == mixed.get_chemical_symbols()
+    assert list(relaxed.arrays["origin_index"]) == [3, 2, 1, 0]
 
 
 def test_a_segment_goes_on_from_the_one_before(project: Path, level, mixed):
