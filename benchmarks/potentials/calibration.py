@@ -5,8 +5,8 @@
 
 Networks of several seeds and a moment tensor potential are fitted to the cool configurations of DATA. On the hot ones
 the grade of each atom is set against the true error of its force: rank correlation, the curve of what thresholds
-catch, and what 1.5 and 10 catch. An error is large when it is more than ``--factor`` times the root mean square error
-on the held-out cool configurations.
+catch, and what 1.5, 5 and 10 catch. An error is large when it is more than ``--factor`` times the root mean square
+error on the held-out cool configurations, and gross above 1 eV/Å.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from interfaceflow.potentials.nequip.model import load_model
 from interfaceflow.schemas.nequip import NequIPSettings
 
 FloatArray = NDArray[np.float64]
+THRESHOLDS = (1.5, 5.0, 10.0)
+GROSS_ERROR_EV_A = 1.0
 Judge = Callable[[Atoms], tuple[FloatArray, FloatArray]]
 
 
@@ -126,7 +128,8 @@ def main() -> None:
         cool_errors, cool_grades = errors_and_grades(judge, held_out)
         large = options.factor * float(np.sqrt(np.mean(cool_errors**2)))
         errors, grades = errors_and_grades(judge, hot)
-        found[name] = calibrate_grade(grades, errors, large_error_eV_A=large)
+        found[name] = calibrate_grade(grades, errors, large_error_eV_A=large, thresholds=THRESHOLDS)
+        gross = calibrate_grade(grades, errors, large_error_eV_A=GROSS_ERROR_EV_A, thresholds=THRESHOLDS)
         scatter[name] = (errors, grades)
         one = found[name]
         tables[name] = {
@@ -139,6 +142,8 @@ def main() -> None:
             "large_error_eV_A": one.large_error_eV_A,
             "share_large": one.share_large,
             "thresholds": [asdict(outcome) for outcome in one.thresholds],
+            "share_of_gross_errors": gross.share_large,
+            "gross_errors_flagged": {outcome.threshold: outcome.recall for outcome in gross.thresholds},
             "median_grade_by_run": by_run(hot, grades),
             "median_error_by_run_eV_A": by_run(hot, errors),
         }

@@ -91,6 +91,7 @@ def setup_lines(pair_style: PairStyle, read_command: str, *, timestep_fs: float,
     return [
         "units metal",
         "atom_style atomic",
+        *pair_style.preamble,
         "boundary p p p",
         f"processors * * {1 if n_ranks <= _RANKS_ACROSS_NORMAL else '*'}",
         read_command,

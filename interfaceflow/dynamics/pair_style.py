@@ -47,6 +47,8 @@ class PairStyle:
     program
         Words that start a program with the options of ``lmp``, for a potential that ``lmp`` itself does not have; it
         is started once, and what MPI ranks it has are its own matter. Empty for the installed ``lmp``.
+    preamble
+        Commands that have to come before there are atoms.
 
     Examples
     --------
@@ -60,6 +62,7 @@ class PairStyle:
     grade: GradeSource | None = None
     identity: str = ""
     program: tuple[str, ...] = ()
+    preamble: tuple[str, ...] = ()
 
     def ranks(self, asked: int | None) -> int:
         """Return the MPI ranks of a run: as many as asked for, else two, or the one of a program of its own.

@@ -40,7 +40,8 @@ class PotentialLearningMaker(Maker):
     2. ``train potential``: the first fit
     3. ``learning starts``: the cells and temperatures of every round
     4. ``explore round 0``: guarded MD; where it breaks, the job replaces itself by ``select``, ``label``,
-       ``retrain`` and ``explore round 1``, and so on, until a round ends without a break
+       ``retrain`` and ``explore round 1``, and so on, until a round ends without a break; a potential without an
+       extrapolation grade has this one round
     5. ``evaluate potential``: parity on configurations the fit never saw
 
     Attributes

@@ -9,7 +9,7 @@ from jobflow.core.maker import Maker
 from jobflow.core.reference import OutputReference
 
 from interfaceflow.jobs.level_comparison import check_dataset, compare_datasets, relabel_dataset
-from interfaceflow.jobs.potentials import evaluate_potential, train_potential
+from interfaceflow.jobs.potentials import category_of, evaluate_potential, train_potential
 from interfaceflow.jobs.wiring import wire
 from interfaceflow.schemas.datasets import DatasetDoc
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
@@ -66,8 +66,10 @@ class LevelComparisonMaker(Maker):
         comparison = wire(compare_datasets(datasets), "compare levels of theory", "light")
         jobs = [given, *relabelled, comparison]
         if self.potential is not None:
+            category = category_of(self.potential)
             for name, labels in zip(["given", *(level.name for level in self.levels)], datasets, strict=True):
-                training = wire(train_potential(labels, self.potential, self.seed), f"train potential ({name})", "cpu")
-                evaluation = wire(evaluate_potential(labels, training.output), f"evaluate potential ({name})", "cpu")
+                fit = train_potential(labels, self.potential, self.seed)
+                training = wire(fit, f"train potential ({name})", category)
+                evaluation = wire(evaluate_potential(labels, training.output), f"evaluate potential ({name})", category)
                 jobs += [training, evaluation]
         return Flow(jobs, output={"comparison": comparison.output, "datasets": datasets}, name=self.name)

@@ -13,6 +13,7 @@ from interfaceflow.core.labels import PhaseLabel
 from interfaceflow.flows.interface import RelaxedInterfaceMaker
 from interfaceflow.flows.learning import PotentialLearningMaker, plan_learning
 from interfaceflow.jobs.dynamics import run_production_at
+from interfaceflow.jobs.potentials import category_of
 from interfaceflow.jobs.structures import build_production_cell
 from interfaceflow.jobs.transport import analyse_transport, fit_arrhenius
 from interfaceflow.jobs.wiring import wire
@@ -79,7 +80,7 @@ class PairTransportMaker(Maker):
                     settings.seed + number,
                 ),
                 f"production at {temperature:g} K",
-                "cpu",
+                category_of(settings.potential),
             )
             analysis = wire(
                 analyse_transport(run.output, settings.analysis), f"transport at {temperature:g} K", "light"

@@ -20,6 +20,7 @@ from interfaceflow.active_learning.cutouts.neighbourhoods import (
     PotentialOnTrial,
     cut_out_neighbourhoods,
 )
+from interfaceflow.core.errors import UserInputError
 from interfaceflow.core.files import FileRef
 from interfaceflow.core.formats.labelled_file import read_labelled, write_labelled
 from interfaceflow.core.formats.structure_file import read_structure, read_structures, write_structures
@@ -40,7 +41,7 @@ from interfaceflow.schemas.cutouts import (
     FormalCharge,
     RefusedNeighbourhood,
 )
-from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc
+from interfaceflow.schemas.datasets import DatasetDoc, MtpDetails, PotentialDoc
 from interfaceflow.schemas.learning import LabelsDoc
 from interfaceflow.schemas.learning_plan import LearningPlan
 from interfaceflow.schemas.structures import StructureFile
@@ -206,8 +207,19 @@ def wire_cutout_pass(
 
 
 def potential_on_trial(potential: PotentialDoc) -> PotentialOnTrial:
-    """Return what cutting out needs to know of a fitted potential."""
-    calculator: Calculator = MTPCalculator(potential.file.path(), potential.species, zbl=potential.zbl)
+    """Return what cutting out needs to know of a fitted potential.
+
+    Raises
+    ------
+    UserInputError
+        If it is not a moment tensor potential: the others are not asked for grades in this process.
+    """
+    if not isinstance(potential.model, MtpDetails) or potential.cutoff_radius_A is None:
+        raise UserInputError(
+            f"cut-outs: potentials of kind {potential.model.kind} cannot be cut out for; use a moment tensor potential "
+            "(potential.kind: mtp)"
+        )
+    calculator: Calculator = MTPCalculator(potential.file.path(), potential.species, zbl=potential.model.zbl)
     return PotentialOnTrial(
         cutoff_radius_A=potential.cutoff_radius_A,
         min_distances_A=potential.min_distances_A,

@@ -13,6 +13,7 @@ from interfaceflow.dynamics.coexistence import CoexistenceModel
 from interfaceflow.dynamics.guard import Guard, onlooker
 from interfaceflow.dynamics.melting import find_melting_point
 from interfaceflow.dynamics.production import NORMAL_AXIS, ProductionPlan, ProductionRun, run_production_md
+from interfaceflow.jobs.potential_kinds.kind import RunChoices
 from interfaceflow.jobs.potentials import pair_style_of
 from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.schemas.datasets import PotentialDoc
@@ -44,7 +45,7 @@ def detect_melting_point(
     """
     workspace = Workspace()
     model = CoexistenceModel(
-        pair_style=pair_style_of(potential),
+        pair_style=pair_style_of(potential, workspace.folder),
         timestep_fs=timestep_fs,
         guard=onlooker(_LOOKS_AT_GRADE_EVERY),
         solid_fraction=solid_fraction,
@@ -146,7 +147,7 @@ def _produce(
         seed=seed,
     )
     atoms = load_structure(cell.structure)
-    pair_style = pair_style_of(potential, precision=settings.precision)
+    pair_style = pair_style_of(potential, workspace.folder, RunChoices.of(settings))
     run = run_production_md(atoms, pair_style, plan, workspace.folder, progress=progress_reporter())
     return ProductionDoc(
         status="completed" if run.reason is None else "extrapolated",

@@ -350,7 +350,7 @@ def _run_all(
 ) -> list[GuardedRun]:
     """Run all learning cells, as many side by side as there are workers."""
     learning = plan.learning
-    pair_style = pair_style_of(potential)
+    pair_style = pair_style_of(potential, folder)
     guard = Guard(
         break_threshold=learning.break_threshold,
         every=_LOOKS_AT_GRADE_EVERY,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from ase import Atoms
@@ -13,12 +14,12 @@ from interfaceflow.core.formats.labelled_file import read_labelled
 from interfaceflow.core.labels import region_names
 from interfaceflow.dynamics.pair_style import PairStyle
 from interfaceflow.jobs.potential_kinds import kind_of
-from interfaceflow.jobs.potential_kinds.kind import as_configurations
+from interfaceflow.jobs.potential_kinds.kind import RunChoices, as_configurations
 from interfaceflow.jobs.wiring import Category
 from interfaceflow.jobs.workspace import Workspace
 from interfaceflow.potentials.evaluation import compare_labels, errors_by_group, force_errors_by_group
 from interfaceflow.schemas.datasets import DatasetDoc, ParityDoc, PotentialDoc
-from interfaceflow.schemas.settings import PotentialSettings, Precision
+from interfaceflow.schemas.settings import PotentialSettings
 
 
 @job
@@ -136,17 +137,19 @@ def select_for_training(
     return kind_of(settings.kind).select(workspace, candidates, dataset, potential, settings)
 
 
-def pair_style_of(potential: PotentialDoc, *, precision: Precision = "double") -> PairStyle:
+def pair_style_of(potential: PotentialDoc, folder: Path, choices: RunChoices | None = None) -> PairStyle:
     """Return what LAMMPS has to be told about a potential.
 
     Parameters
     ----------
     potential
         The potential.
-    precision
-        Of what lies between positions and forces, where its kind leaves a choice.
+    folder
+        Of the job, for files that this takes.
+    choices
+        How it is run, where its kind leaves a choice.
     """
-    return kind_of(potential.model.kind).pair_style(potential, precision)
+    return kind_of(potential.model.kind).pair_style(potential, choices or RunChoices(), folder)
 
 
 def category_of(settings: PotentialSettings) -> Category:

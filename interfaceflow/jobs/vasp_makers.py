@@ -28,10 +28,11 @@ from custodian.vasp.handlers import (
     VaspErrorHandler,
 )
 
+from interfaceflow.core.progress import progress_reporter
 from interfaceflow.jobs.reference.makers import Frame, Segment
 from interfaceflow.reference.vasp.input_set import VaspInputs
 from interfaceflow.reference.vasp.potcars import check_potcars, potcar_root
-from interfaceflow.reference.vasp.refusals import check_calculation, check_command
+from interfaceflow.reference.vasp.refusals import check_calculation, check_command, check_site_tags
 from interfaceflow.reference.vasp.results import read_vasp_frames
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 from interfaceflow.schemas.structures import FreeAxes
@@ -59,7 +60,8 @@ class VaspMakers:
 
     A Maker's ``make(structure, prev_dir=None)`` is one job that writes the inputs into its folder, runs VASP under
     custodian and raises where custodian could not mend what failed. The command is atomate2's (``ATOMATE2_VASP_CMD``
-    and ``ATOMATE2_VASP_GAMMA_CMD``, or ``~/.atomate2.yaml``), the potentials are pymatgen's (``PMG_VASP_PSP_DIR``).
+    and ``ATOMATE2_VASP_GAMMA_CMD``, or ``~/.atomate2.yaml``), as are a site's own tags (``VASP_INCAR_UPDATES``, for
+    ``NCORE`` and the like); the potentials are pymatgen's (``PMG_VASP_PSP_DIR``).
 
     Parameters
     ----------
@@ -76,21 +78,23 @@ class VaspMakers:
         return self.level.physics
 
     def check(self, atoms: Atoms, source: str) -> None:
-        """Refuse what VASP cannot compute, or computes wrongly, before anything is.
+        """Refuse what VASP cannot compute, or computes wrongly, before anything is; note what is doubtful.
+
+        What depends on the calculation (tetrahedron smearing where atoms move) each Maker's job refuses by itself,
+        before it starts VASP.
 
         Raises
         ------
         UserInputError
-            If there is no command, no potential or not the right one, or the settings are wrong for the cell.
+            If there is no command, a site's tag changes labels, there is no potential or not the right one, or the
+            settings are wrong for the cell.
         """
         check_command(SETTINGS.VASP_CMD, "VASP_CMD of atomate2 (ATOMATE2_VASP_CMD)")
+        check_site_tags(SETTINGS.VASP_INCAR_UPDATES, "VASP_INCAR_UPDATES of atomate2")
         potcar_root()
         check_potcars(self.settings, sorted(set(atoms.symbols)))
-        self.check_calculation(StaticCalculation(), atoms, source)
-
-    def check_calculation(self, calculation: VaspCalculation, atoms: Atoms, source: str) -> list[str]:
-        """Refuse a calculation that the settings are wrong for, and return what is doubtful but allowed."""
-        return check_calculation(self.settings, calculation, atoms, source)
+        for note in check_calculation(self.settings, StaticCalculation(), atoms, source):
+            progress_reporter().note(note)
 
     def static(self) -> BaseVaspMaker:
         """Return the Maker of a single point: energies, forces, stress."""

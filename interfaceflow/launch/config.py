@@ -204,11 +204,15 @@ def _resolved(schema: Mapping[str, Any], entry: Mapping[str, Any]) -> Mapping[st
 
 def _schema_of_kind(schema: Mapping[str, Any], union: Mapping[str, Any], part: str | int) -> Mapping[str, Any]:
     """Return the schema of the key that tells the kinds of a mapping apart."""
-    kinds = union["discriminator"]["mapping"]
     if part != union["discriminator"]["propertyName"]:
         return {}
-    first = _resolved(schema, {"$ref": next(iter(kinds.values()))})
-    return {"enum": list(kinds), "description": first["properties"][part].get("description", "")}
+    tags = _tags(schema, union)
+    return {"enum": [tag["const"] for tag in tags], "description": tags[0].get("description", "")}
+
+
+def _tags(schema: Mapping[str, Any], union: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the schemas of the key that tells the kinds of a mapping apart, in the order of the kinds."""
+    return [_resolved(schema, kind)["properties"][union["discriminator"]["propertyName"]] for kind in union["oneOf"]]
 
 
 def _kind_of(schema: Mapping[str, Any], union: Mapping[str, Any], given: Mapping[str, Any]) -> str | None:
@@ -216,8 +220,8 @@ def _kind_of(schema: Mapping[str, Any], union: Mapping[str, Any], given: Mapping
     name, kinds = union["discriminator"]["propertyName"], union["discriminator"]["mapping"]
     if name in given:
         return str(given[name]) if str(given[name]) in kinds else None
-    options = {kind: _resolved(schema, {"$ref": reference}) for kind, reference in kinds.items()}
-    return next((kind for kind, option in options.items() if "default" in option["properties"][name]), None)
+    defaults = (key.get("default") for key in _tags(schema, union))
+    return next((str(default) for default in defaults if default is not None), None)
 
 
 def _kinds_with(key: KeyPath, schema: Mapping[str, Any]) -> str:

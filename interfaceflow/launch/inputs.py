@@ -14,18 +14,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from interfaceflow.core.errors import UserInputError, suggest_name
 from interfaceflow.core.files import PROJECT_FOLDER, FileRef, write_atomically
+from interfaceflow.launch.potential_inputs import check_potential, find_potential
 from interfaceflow.launch.recipes import recipe_structures
-from interfaceflow.potentials.mlp_executable import MLP_VARIABLE, MlpExecutable
 from interfaceflow.schemas.inputs import RecipeInputs
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
-from interfaceflow.schemas.settings import (
-    AseSettings,
-    MtpSettings,
-    PotentialSettings,
-    RecipeSettings,
-    ReferenceSettings,
-    TrainingSetSettings,
-)
+from interfaceflow.schemas.settings import RecipeSettings, ReferenceSettings, TrainingSetSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -79,7 +72,7 @@ def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> Foun
     ------
     UserInputError
         With every problem: a file that is missing or cannot be used, a pair that makes no interface within the
-        limits, an unknown level of theory or one that does not cover every element, an ``mlp`` that is not MLIP-3, a
+        limits, an unknown level of theory or one that does not cover every element, a potential that cannot be used, a
         folder that cannot be written, a disk that is too full.
     """
     from interfaceflow.structures.feasibility import check_pair
@@ -101,7 +94,7 @@ def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> Foun
     }
     crystals = {phase: crystal for phase, crystal in looked_for.items() if crystal is not None}
     level = check(lambda: _load_level(settings.reference, beside))
-    potential = check(lambda: _find_potential(settings.potential, beside))
+    potential = check(lambda: find_potential(settings.potential, beside))
     check(lambda: check_folder(root))
     check(lambda: _check_disk(settings, root))
     if len(crystals) == len(chosen):
@@ -109,7 +102,7 @@ def find_inputs(settings: RecipeSettings, config_path: Path, root: Path) -> Foun
         check(lambda: _check_species(settings, pair))
         check(lambda: check_pair(pair[0], pair[1], settings.structures))
         if potential is not None:
-            check(lambda: _check_potential(potential, pair))
+            check(lambda: check_potential(potential, pair))
         if level is not None:
             check(lambda: _check_level(level, pair))
             check(lambda: _check_charges(level, settings.training_set))
@@ -192,57 +185,6 @@ def _load_level(reference: ReferenceSettings, beside: Path) -> LevelOfTheory:
 
     level = load_level_of_theory(reference.level_of_theory, beside)
     return level if reference.n_ranks is None else level.model_copy(update={"n_ranks": reference.n_ranks})
-
-
-def _find_potential(potential: PotentialSettings, beside: Path) -> PotentialSettings:
-    """Return the potential's settings with absolute paths of the files and programs that they name."""
-    if isinstance(potential, MtpSettings):
-        return potential.model_copy(update={"mlp": _find_mlp(potential, beside)})
-    if isinstance(potential, AseSettings):
-        found = {
-            name: str((beside / value).absolute())
-            for name, value in potential.arguments.items()
-            if isinstance(value, str) and (beside / value).is_file()
-        }
-        return potential.model_copy(update={"arguments": potential.arguments | found})
-    return potential
-
-
-def _check_potential(potential: PotentialSettings, pair: Sequence[Atoms]) -> None:
-    """Let an ASE calculator compute both crystals, so that one that cannot is refused now and not hours later."""
-    if not isinstance(potential, AseSettings):
-        return
-    from interfaceflow.potentials.external.ase_calculator import check_calculator, load_calculator
-
-    try:
-        calculator = load_calculator(potential.calculator, potential.arguments)
-        for crystal in pair:
-            check_calculator(calculator, crystal, potential.calculator)
-    except UserInputError as error:
-        raise UserInputError(f"potential.calculator: {error}") from None
-
-
-def _find_mlp(potential: MtpSettings, beside: Path) -> str | None:
-    """Return the absolute path of a site's MLIP-3 binary, after asking it who it is; ``None`` for the built-in one.
-
-    Jobs run in folders of their own, so a relative path would lead elsewhere in each of them.
-    """
-    given = potential.mlp or os.environ.get(MLP_VARIABLE)
-    if not given:
-        MlpExecutable.find()
-        return None
-    named = "potential.mlp" if potential.mlp else f"${MLP_VARIABLE}"
-    path = Path(shutil.which(given) or beside / Path(given).expanduser()).absolute()
-    try:
-        found = MlpExecutable.find(path)
-    except UserInputError as error:
-        raise UserInputError(f"{named}: {error}") from None
-    if potential.early_stop and not found.is_built_in:
-        raise UserInputError(
-            f"potential.early_stop: true needs the built-in engine, and {named} is MLIP-3, which watches no held-out "
-            "set; leave one of the two out"
-        )
-    return str(path)
 
 
 def check_folder(root: Path) -> None:

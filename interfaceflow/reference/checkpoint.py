@@ -6,11 +6,12 @@ import hashlib
 import io
 import json
 import os
+import time
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from ase import Atoms
@@ -22,6 +23,8 @@ from interfaceflow.core.formats.labelled_file import append_labelled, read_label
 from interfaceflow.core.labelled import LabelledConfiguration
 
 Array = NDArray[np.float64]
+
+CHECKPOINT_INTERVAL_S: Final = 30.0
 
 
 def calculation_identity(atoms: Atoms, *conditions: object) -> str:
@@ -81,7 +84,7 @@ class SamplingState:
 
 
 class SamplingCheckpoint:
-    """Two files: the state after the last kept frame, and the frames, of which only as many count as the state knows.
+    """Two files: the state at some step, and the frames kept so far, of which only as many count as the state knows.
 
     Parameters
     ----------
@@ -92,6 +95,11 @@ class SamplingCheckpoint:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._frames_path = path.with_suffix(".frames.xyz")
+        self._written = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Tell whether much has been computed since the state was stored: steps can be dear, and frames far apart."""
+        return time.monotonic() - self._written >= CHECKPOINT_INTERVAL_S
 
     def read(self) -> SamplingState | None:
         """Return where the run was stopped, or None where it has to begin anew."""
@@ -100,8 +108,10 @@ class SamplingCheckpoint:
             self.remove()
             return None
         try:
-            os.truncate(self._frames_path, int(stored["n_bytes"]))
-            frames = read_labelled(self._frames_path)
+            n_bytes = int(stored["n_bytes"])
+            if n_bytes:
+                os.truncate(self._frames_path, n_bytes)
+            frames = read_labelled(self._frames_path) if n_bytes else []
         except (OSError, DataFileError):
             self.remove()
             return None
@@ -109,8 +119,10 @@ class SamplingCheckpoint:
             int(stored["step"]), stored["positions"], stored["momenta"], json.loads(str(stored["generator"])), frames
         )
 
-    def write(self, step: int, atoms: Atoms, generator: np.random.Generator, frame: LabelledConfiguration) -> None:
-        """Add a frame, and store the state it was taken in.
+    def write(
+        self, step: int, atoms: Atoms, generator: np.random.Generator, frame: LabelledConfiguration | None = None
+    ) -> None:
+        """Store the state, and the frame that was taken in it, if there is one.
 
         Parameters
         ----------
@@ -123,7 +135,8 @@ class SamplingCheckpoint:
         frame
             The frame to add.
         """
-        append_labelled(frame, self._frames_path)
+        if frame is not None:
+            append_labelled(frame, self._frames_path)
         save_arrays(
             self._path,
             {
@@ -131,9 +144,10 @@ class SamplingCheckpoint:
                 "positions": atoms.positions,
                 "momenta": atoms.get_momenta(),
                 "generator": np.array(json.dumps(generator.bit_generator.state)),
-                "n_bytes": np.array(self._frames_path.stat().st_size),
+                "n_bytes": np.array(self._frames_path.stat().st_size if self._frames_path.exists() else 0),
             },
         )
+        self._written = time.monotonic()
 
     def remove(self) -> None:
         """Remove both files."""

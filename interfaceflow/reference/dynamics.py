@@ -52,7 +52,7 @@ class SamplingTask:
     equilibration_steps
         Steps at temperature before those from which frames are kept.
     checkpoint
-        File, of this task alone, in which the run is stored at each kept frame, to go on from after a stop.
+        File, of this task alone, in which the run is stored on the way, to go on from after a stop.
     """
 
     atoms: Atoms
@@ -93,8 +93,8 @@ class SamplingTask:
 def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConfiguration]:
     """Run Langevin dynamics at constant volume and keep labelled frames; one unit of progress for each step.
 
-    A run that was stopped goes on from the last frame it kept, with its velocities and the thermostat's next random
-    number.
+    A run that was stopped goes on from the last frame it kept, or half a minute before the stop, with its velocities
+    and the thermostat's next random number.
 
     Velocities start as `heat` gives them. Langevin dynamics thermalises every atom by itself, which short runs need;
     nothing about transport may be read from it.
@@ -143,6 +143,8 @@ def sample_trajectory(task: SamplingTask, advance: Advance) -> list[LabelledConf
             frames.append(_label(atoms, step, task))
             if checkpoint is not None:
                 checkpoint.write(step, atoms, generator, frames[-1])
+        if checkpoint is not None and checkpoint.is_due():
+            checkpoint.write(step, atoms, generator)
         advance()
     return frames
 

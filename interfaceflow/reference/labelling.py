@@ -8,13 +8,13 @@ from pathlib import Path
 
 from ase import Atoms
 
-from interfaceflow.core.errors import DataFileError
+from interfaceflow.core.errors import CalculationError, DataFileError
 from interfaceflow.core.formats.labelled_file import read_labelled, write_labelled
 from interfaceflow.core.labelled import LabelledConfiguration
 from interfaceflow.core.progress import Progress
 from interfaceflow.reference.checkpoint import calculation_identity
 from interfaceflow.reference.engines import check_calculation
-from interfaceflow.reference.labels import reason_to_quarantine, take_label
+from interfaceflow.reference.labels import reason_not_to_compute, reason_to_quarantine, take_label
 from interfaceflow.reference.levels_of_theory import calculator_of
 from interfaceflow.reference.workers import Advance, WorkerFailure, map_in_workers
 from interfaceflow.schemas.datasets import QuarantinedLabel
@@ -142,6 +142,9 @@ def _identity(task: _LabelTask) -> str:
 
 
 def _label_in_worker(task: _LabelTask, advance: Advance) -> LabelledConfiguration:
+    hopeless = reason_not_to_compute(task.request.atoms)
+    if hopeless is not None:
+        raise CalculationError(hopeless)
     atoms = task.request.atoms.copy()
     atoms.calc = calculator_of(task.level)
     label = take_label(

@@ -92,13 +92,10 @@ def reason_to_quarantine(configuration: LabelledConfiguration) -> str | None:
     stress = configuration.stress_eV_A3 if configuration.stress_eV_A3 is not None else np.zeros(6)
     if not all(np.isfinite(part).all() for part in (energies, configuration.forces_eV_A, stress)):
         return "energy, forces or stress are not finite numbers"
+    too_close = reason_not_to_compute(configuration.atoms)
+    if too_close is not None:
+        return too_close
     nearest = _nearest_neighbour_ratio(configuration.atoms)
-    closest = int(np.argmin(nearest))
-    if nearest[closest] < SMALLEST_DISTANCE_SHARE:
-        return (
-            f"atom {closest} ({configuration.atoms.symbols[closest]}) is too close to a neighbour: "
-            f"{nearest[closest]:.2f} of the sum of their covalent radii, least allowed {SMALLEST_DISTANCE_SHARE}"
-        )
     forces = np.linalg.norm(configuration.forces_eV_A, axis=1)
     limits = LARGEST_FORCE_EV_A * np.maximum(1.0, nearest**-6.0)
     worst = int(np.argmax(forces / limits))
@@ -109,6 +106,18 @@ def reason_to_quarantine(configuration: LabelledConfiguration) -> str | None:
             f"{limits[worst]:.1f} is believed"
         )
     return None
+
+
+def reason_not_to_compute(atoms: Atoms) -> str | None:
+    """Return why no label of a configuration could be trusted, or None: atoms that nearly lie on one another."""
+    nearest = _nearest_neighbour_ratio(atoms)
+    closest = int(np.argmin(nearest))
+    if nearest[closest] >= SMALLEST_DISTANCE_SHARE:
+        return None
+    return (
+        f"atom {closest} ({atoms.symbols[closest]}) is too close to a neighbour: {nearest[closest]:.2f} of the sum of "
+        f"their covalent radii, least allowed {SMALLEST_DISTANCE_SHARE}"
+    )
 
 
 def _nearest_neighbour_ratio(atoms: Atoms) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -107,6 +107,8 @@ def _framework(transport: Sequence[TransportDoc]) -> Answer:
     followed = [(doc, estimate) for doc in transport for estimate in doc.framework]
     if not followed:
         return Answer(question, "Not known yet", "open", ("The framework's motion has not been analysed.",))
+    if all(estimate.fit_window_ps is None for _, estimate in followed):
+        return Answer(question, "Not known: the runs are too short", "open", ("No run is longer than its vibrations.",))
     moving = sorted({e.label for _, e in followed if e.tracer_diffusivity_cm2_s is not None})
     hottest = max(doc.temperature_K for doc, _ in followed)
     groups = sorted({estimate.label for _, estimate in followed})

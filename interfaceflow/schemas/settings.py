@@ -29,6 +29,7 @@ def _check_import_string(text: str) -> str:
 MillerIndices = Annotated[tuple[int, int, int], AfterValidator(_check_miller)]
 Temperature = Annotated[float, Field(gt=0, le=5000, json_schema_extra={"unit": "K"})]
 Precision = Literal["double", "mixed"]
+SiteNequIPStyle = Literal["pair_nequip", "mliap"]
 Strain = Annotated[float, Field(gt=-0.3, lt=0.3, json_schema_extra={"unit": "1"})]
 
 
@@ -503,6 +504,26 @@ class ProductionSettings(Settings):
         description="'mixed' computes in single precision between positions and forces: faster at high levels, with "
         "forces off by some 1e-6 eV/Å",
     )
+    nequip_style: Literal["external", "pair_nequip", "mliap"] = Field(
+        default="external",
+        description="How LAMMPS runs a network: 'external' beside the installed LAMMPS; 'pair_nequip' or 'mliap' in a "
+        "site's own, without an extrapolation grade in production",
+    )
+    lammps_command: str | None = Field(
+        default=None,
+        description="Command that starts a site's LAMMPS for nequip_style pair_nequip or mliap, launcher and options "
+        "included, such as 'srun -n 1 lmp -k on g 1 -sf kk -pk kokkos newton on neigh half'",
+    )
+
+    @model_validator(mode="after")
+    def _site_has_a_command(self) -> Self:
+        if (self.nequip_style == "external") != (self.lammps_command is None):
+            raise ValueError(
+                f"nequip_style: {self.nequip_style} and lammps_command: {self.lammps_command} do not go together: "
+                "'pair_nequip' and 'mliap' run in a site's own LAMMPS and need the command that starts it, 'external' "
+                "runs in the installed one"
+            )
+        return self
 
     @model_validator(mode="after")
     def _frames_fit(self) -> Self:
@@ -563,6 +584,16 @@ class RecipeSettings(Settings):
     learning: LearningSettings = Field(description="Active learning on the fly")
     production: ProductionSettings
     analysis: AnalysisSettings = Field(default=AnalysisSettings(), description="Transport analysis")
+
+    @model_validator(mode="after")
+    def _only_a_network_has_its_styles(self) -> Self:
+        style = self.production.nequip_style
+        if style != "external" and self.potential.kind != "nequip":
+            raise ValueError(
+                f"production.nequip_style: {style} is for potential.kind: nequip, and {self.potential.kind} is given; "
+                "leave nequip_style out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_rank_outside_lammps(self) -> Self:

@@ -159,6 +159,7 @@ def test_a_defect_in_a_crystal_is_cut_out_in_a_cell_of_whole_lattice_vectors(kin
     assert best.largest_rim_move_A < 0.5
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
@@ -177,6 +178,7 @@ def test_every_cut_out_keeps_its_core_its_charge_and_its_distances(seed, sigma, 
         assert "boxes" in refusal.reason
 
 
+@pytest.mark.slow
 def test_a_glass_is_cut_out_too():
     frame = random_packing()
     threshold = float(np.sort(neighbourhood_grades(frame))[-6])

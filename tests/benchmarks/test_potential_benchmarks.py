@@ -56,7 +56,7 @@ def test_calibration_judges_three_grades(data, tmp_path):
     for one in found.values():
         assert one["n_atoms"] == 5 * 96
         assert -1 <= one["rank_correlation"] <= 1
-        assert [outcome["threshold"] for outcome in one["thresholds"]] == [1.5, 10.0]
+        assert [outcome["threshold"] for outcome in one["thresholds"]] == [1.5, 5.0, 10.0]
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 

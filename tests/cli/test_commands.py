@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
 from doc_jobs import labels, relaxations, transport
 from jobflow import Flow
 from sleepy_jobs import add, fail_until, interrupt_itself, nap, traces
@@ -157,6 +158,30 @@ def test_bad_input_is_refused_before_anything_is_written(root, command, config, 
     assert out == ""
 
 
+@pytest.mark.parametrize(
+    ("potential", "expected"),
+    [
+        ({"calculator": "nowhere:Calculator"}, ["potential.calculator: nowhere:Calculator", "cannot be imported"]),
+        ({"calculator": "ase.calculators.lj:LennardJone"}, ["has no 'LennardJone'", "Did you mean 'LennardJones'?"]),
+        ({"calculator": "ase.build:bulk", "arguments": {"name": "Li"}}, ["gives a Atoms, not an ASE calculator"]),
+        ({"calculator": "ase.calculators.emt:EMT"}, ["it cannot compute", "it has to know Li"]),
+        (
+            {"calculator": "interfaceflow.potentials.mtp.calculator:MTPCalculator", "arguments": {"path": "no.almtp"}},
+            ["it cannot be made with", "no.almtp"],
+        ),
+    ],
+)
+def test_a_calculator_that_cannot_be_used_is_refused(root, command, config, potential, expected):
+    recipe = yaml.safe_load(config.read_text())
+    recipe["potential"] = {"kind": "ase", **potential}
+    del recipe["production"]["n_ranks"]
+    config.write_text(yaml.safe_dump(recipe))
+    code, _, err = command("run", "smoke.yaml")
+    assert code == 2
+    assert [words for words in expected if words not in err] == []
+    assert [path.name for path in root.iterdir()] == ["smoke.yaml"]
+
+
 def test_a_full_disk_is_refused_before_anything_is_written(root, command, config, monkeypatch):
     import shutil
 
@@ -208,6 +233,14 @@ def test_init_writes_what_run_accepts_and_overwrites_nothing(root, command, monk
     monkeypatch.chdir(root / "mine")
     recipe_of_test_jobs(small_flow)
     assert command("run", "smoke.yaml")[0] == 0
+
+
+def test_init_says_which_crystals_are_stand_ins(root, command):
+    code, out, err = command("init", "lms_lss_pair")
+    assert code == 0, err
+    assert {"smoke.yaml", "LMS-stand-in.cif", "LSS-stand-in.cif"} <= {p.name for p in (root / "lms_lss_pair").iterdir()}
+    assert "put the CIF file of Li14Mn2S9 (mp-756198 of the Materials Project)" in out
+    assert "stand_in_for" in out
 
 
 def test_doctor_finds_everything_that_is_installed(root, command):

@@ -19,6 +19,7 @@ def configuration():
         energy_eV=-7.1,
         forces_eV_A=np.array([[0.1, -0.2, 0.3], [1e-5, 0, -1.25]]),
         stress_eV_A3=np.array([1, 2, 3, 4, 5, 6]) * 1e-3,
+        atomic_charges_e=np.array([0.8, -1.8]),
         physics_hash="123456789012",
         source="metal at 300 K, step 6",
         trajectory="300",
@@ -44,6 +45,7 @@ def test_everything_survives_a_round_trip(configuration, tmp_path):
     np.testing.assert_allclose(after.atoms.cell, configuration.atoms.cell)
     assert list(after.atoms.arrays["phase"]) == ["metal", "binary"]
     assert list(after.atoms.arrays["origin_index"]) == [4, 2]
+    np.testing.assert_allclose(after.atomic_charges_e, [0.8, -1.8])
 
 
 def test_ase_finds_the_label_on_the_calculator(configuration, tmp_path):

@@ -5,6 +5,7 @@ from jobflow.core.job import job
 from jobflow.core.store import JobStore
 from maggma.stores import MemoryStore
 
+from interfaceflow.core.errors import CalculationError
 from interfaceflow.core.files import PROJECT_ROOT_VARIABLE
 from interfaceflow.core.formats.labelled_file import read_labelled
 from interfaceflow.jobs import datasets
@@ -12,6 +13,7 @@ from interfaceflow.jobs.datasets import extend_dataset, load_dataset, sample_tra
 from interfaceflow.jobs.reference import relax
 from interfaceflow.jobs.workspace import Workspace
 from interfaceflow.reference.workers import stop_workers
+from interfaceflow.schemas.ase_calculator import AseSettings
 from interfaceflow.schemas.datasets import QuarantinedLabel
 from interfaceflow.schemas.level_of_theory import LennardJonesSettings, LevelOfTheory
 from interfaceflow.schemas.settings import ReferenceSettings, TrainingSetSettings
@@ -163,6 +165,21 @@ def test_a_run_that_fails_is_quarantined_and_the_others_stay(store, sampling, mo
     assert refused.source.startswith("0-metal-300K")
     assert "fly apart" in refused.reason
     assert document.n_training == 2 * 2 + 3
+
+
+def test_bad_labels_are_left_out_up_to_a_limit_and_beyond_it_the_flow_stops(store, sampling):
+    # One in three calculations of this one does not converge.
+    physics = AseSettings(engine="ase", calculator="broken_calculators:FailsOneInThree", package_version="of this test")
+    level = LevelOfTheory(name="broken", description="Fails one time in three", physics=physics)
+    lenient, strict = (ReferenceSettings(n_workers=1, max_quarantined_share=share) for share in (0.9, 0.1))
+    relaxed = sampling.function_args[:3]
+    document = sample_training_set(*relaxed, LADDER, level, lenient, 5).run(store).output
+    reasons = {label.reason for label in document.quarantined}
+    assert reasons == {"the calculation did not converge"}
+    assert document.n_training + document.n_held_out + len(document.quarantined) == 2 * 2 + 3 + 3 + 3
+    stop_workers()
+    with pytest.raises(CalculationError, match=r"the training set: . of 13 labels .*the calculation did not converge"):
+        sample_training_set(*relaxed, LADDER, level, strict, 5).run(store)
 
 
 def test_new_labels_extend_the_training_part(store, sampling):

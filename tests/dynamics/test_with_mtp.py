@@ -18,6 +18,7 @@ from interfaceflow.dynamics.guard import Guard
 from interfaceflow.dynamics.guarded import GuardedSettings, run_guarded_md
 from interfaceflow.dynamics.lammps_run import run_lammps, setup_lines
 from interfaceflow.jobs.dynamics import run_production
+from interfaceflow.jobs.potential_kinds.kind import RunChoices
 from interfaceflow.jobs.potentials import pair_style_of
 from interfaceflow.potentials.mtp.calculator import MTPCalculator
 from interfaceflow.schemas.base import Provenance
@@ -78,7 +79,7 @@ def lithium_sulfide():
 def test_forces_and_grades_are_those_of_the_calculator(n_ranks, lithium_sulfide, potential, project):
     atoms = lithium_sulfide
     atoms.rattle(0.1, seed=1)
-    frame, pair_style = LammpsFrame.of(atoms.cell.array), pair_style_of(potential)
+    frame, pair_style = LammpsFrame.of(atoms.cell.array), pair_style_of(potential, project)
     write_data_file(atoms, pair_style, frame, project / "start.data")
     script = [
         *setup_lines(pair_style, "read_data start.data", timestep_fs=1.0, n_ranks=n_ranks),
@@ -101,10 +102,10 @@ def test_forces_and_grades_are_those_of_the_calculator(n_ranks, lithium_sulfide,
     assert largest == pytest.approx(grades.max(), rel=1e-5)
 
 
-def test_one_file_with_another_repulsion_is_another_potential(potential):
+def test_one_file_with_another_repulsion_is_another_potential(potential, project):
     zbl = ZBLSettings(inner_cutoff_A=0.5, outer_cutoff_A=2.0)
     other = potential.model_copy(update={"model": potential.model.model_copy(update={"zbl": zbl})})
-    assert pair_style_of(potential).identity != pair_style_of(other).identity
+    assert pair_style_of(potential, project).identity != pair_style_of(other, project).identity
 
 
 def test_cold_run_lasts_and_hot_run_breaks_side_by_side(lithium_sulfide, potential, project):
@@ -118,7 +119,7 @@ def test_cold_run_lasts_and_hot_run_breaks_side_by_side(lithium_sulfide, potenti
             barostat="isotropic",
         )
 
-    pair_style = pair_style_of(potential)
+    pair_style = pair_style_of(potential, project)
     cold, hot = run_side_by_side(
         [
             partial(run_guarded_md, lithium_sulfide, pair_style, settings(T), project / f"at {T:.0f} K", seed=1)
@@ -177,6 +178,6 @@ def test_production_job_describes_what_it_wrote(lithium_sulfide, potential, proj
 
 
 def test_mixed_precision_is_in_the_commands_and_in_the_identity(potential):
-    style, mixed = pair_style_of(potential), pair_style_of(potential, precision="mixed")
+    style, mixed = pair_style_of(potential, project), pair_style_of(potential, project, RunChoices("mixed"))
     assert mixed.commands[0].replace(" precision mixed", "") == style.commands[0]
     assert mixed.identity == f"{style.identity} mixed precision"

@@ -18,7 +18,7 @@ from interfaceflow.jobs.level_comparison import compare_datasets, relabel_datase
 from interfaceflow.reference.levels_of_theory import load_level_of_theory
 from interfaceflow.reference.workers import stop_workers
 from interfaceflow.report.summary import level_comparison_table
-from interfaceflow.schemas.settings import PotentialSettings, ReferenceSettings
+from interfaceflow.schemas.settings import MtpSettings, ReferenceSettings
 
 ONE_WORKER = ReferenceSettings(n_workers=1)
 
@@ -79,7 +79,7 @@ def test_pairs_half_as_strong_are_half_as_strong_everywhere(project):
 @pytest.mark.slow
 def test_each_level_gets_a_potential_of_its_own(project):
     given, weak = store_argon(project / "given"), pairs("weak", epsilon_eV=0.052)
-    potential = PotentialSettings(level=2, max_iterations=5)
+    potential = MtpSettings(level=2, max_iterations=5)
     results = run(LevelComparisonMaker(levels=(weak,), reference=ONE_WORKER, potential=potential).make(given))
     hashes = {name: results[f"train potential ({name})"].physics_hash for name in ("given", "weak")}
     assert hashes == {"given": given.physics_hash, "weak": weak.physics_hash}

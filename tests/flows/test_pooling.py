@@ -15,7 +15,7 @@ from interfaceflow.jobs.pooling import pool_training_sets
 from interfaceflow.jobs.workspace import Workspace
 from interfaceflow.reference.workers import stop_workers
 from interfaceflow.schemas.learning_plan import LearningPlan
-from interfaceflow.schemas.settings import PotentialSettings
+from interfaceflow.schemas.settings import MtpSettings
 from interfaceflow.schemas.structures import RelaxationDoc
 
 
@@ -34,7 +34,7 @@ def run(flow):
 @pytest.mark.slow
 def test_one_potential_for_two_systems(project):
     first, second = store_argon(project / "one"), store_argon(project / "two", "Ar2Kr2", seed=5)
-    maker = PooledTrainingMaker(potential=PotentialSettings(level=4, max_iterations=30), seed=1, limits={"argon": 6})
+    maker = PooledTrainingMaker(potential=MtpSettings(level=4, max_iterations=30), seed=1, limits={"argon": 6})
     results = run(maker.make({"argon": first, "mixture": second}))
     pooled, potential, parity = (
         results[name] for name in ("pool training sets", "train potential", "evaluate potential")

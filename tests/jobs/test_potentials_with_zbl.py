@@ -87,7 +87,7 @@ def dataset_of(label, folder: Path) -> DatasetDoc:
 
 
 def lammps_forces(atoms: Atoms, potential: PotentialDoc, folder: Path):
-    frame, pair_style = LammpsFrame.of(atoms.cell.array), pair_style_of(potential)
+    frame, pair_style = LammpsFrame.of(atoms.cell.array), pair_style_of(potential, folder)
     write_data_file(atoms, pair_style, frame, folder / "start.data")
     script = setup_lines(pair_style, "read_data start.data", timestep_fs=1.0)
     script += ["dump now all custom 1 now.dump id fx fy fz", "dump_modify now sort id format float %.17g", "run 0"]

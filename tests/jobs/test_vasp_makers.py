@@ -154,6 +154,14 @@ def test_what_is_missing_is_refused_before_anything_runs(makers, monkeypatch):
     assert not list(Path.cwd().glob("job_*"))
 
 
+def test_tetrahedron_smearing_of_a_metal_is_refused_by_the_job_itself(makers):
+    tetrahedron = VaspMakers(level(smearing={"method": "tetrahedron"}))
+    with pytest.raises(UserInputError, match="wrong forces in a metal"):
+        run(tetrahedron.relax("none", 0.05, 5).make(structure(lithium())), raises=True)
+    (folder,) = Path.cwd().glob("job_*")
+    assert not list(folder.iterdir())
+
+
 def test_a_maker_survives_the_launchpad(makers):
     from monty.json import MontyDecoder, jsanitize
 

@@ -1,4 +1,6 @@
 import copy
+import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -6,8 +8,11 @@ from small_project import SETTINGS, settings
 
 from interfaceflow.core.errors import UserInputError
 from interfaceflow.launch.config import load_config
+from interfaceflow.schemas.nequip import NequIPSettings
 from interfaceflow.schemas.recipes import DecompositionInterfacesSettings, LmsLssPairSettings
-from interfaceflow.schemas.settings import ZBLSettings
+from interfaceflow.schemas.settings import AseSettings, MtpSettings, ZBLSettings
+
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "potentials.md"
 
 
 def refusal(tmp_path, text: str) -> str:
@@ -36,6 +41,38 @@ def test_a_good_config(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(changed())
     assert load_config(path) == settings()
+
+
+@pytest.mark.parametrize(
+    ("potential", "expected"),
+    [
+        ({"level": 10}, MtpSettings(level=10)),
+        ({"kind": "mtp"}, MtpSettings()),
+        ({"kind": "nequip", "l_max": 2}, NequIPSettings(l_max=2)),
+        (
+            {"kind": "ase", "calculator": "a.b:C", "arguments": {"on": True}},
+            AseSettings(kind="ase", calculator="a.b:C", arguments={"on": True}),
+        ),
+    ],
+)
+def test_the_kind_of_potential_decides_what_else_it_has(tmp_path, potential, expected):
+    path = tmp_path / "config.yaml"
+    path.write_text(changed(potential=potential))
+    assert load_config(path).potential == expected
+    again = DecompositionInterfacesSettings.model_validate(load_config(path).model_dump(mode="json"))
+    assert again.potential == expected
+
+
+def test_the_how_to_page_shows_configs_that_load(tmp_path):
+    blocks = re.findall(r"```yaml\n(.*?)```", HOW_TO.read_text(), re.DOTALL)
+    kinds = []
+    for block in map(yaml.safe_load, blocks):
+        if "production" in block:
+            block["potential"] = {"kind": "nequip"}
+        path = tmp_path / "config.yaml"
+        path.write_text(changed(**block))
+        kinds.append(load_config(path).potential.kind)
+    assert kinds == ["mtp", "nequip", "ase", "nequip"]
 
 
 def test_there_is_no_repulsion_unless_it_is_asked_for(tmp_path):
@@ -74,6 +111,41 @@ def test_there_is_no_repulsion_unless_it_is_asked_for(tmp_path):
         (
             {"potential": {"cutoff_radius_A": 4, "zbl": {"inner_cutoff_A": 2, "outer_cutoff_A": 4.5}}},
             ["potential (line", "zbl.outer_cutoff_A (4.5) must not be larger than cutoff_radius_A (4)"],
+        ),
+        (
+            {"potential": {"kind": "nequipp"}},
+            ["potential.kind (line", "'nequipp' is not allowed", "one of 'mtp', 'nequip', 'ase'", "mean 'nequip'?"],
+        ),
+        ({"potential": {"kind": ["ase"]}}, ["potential.kind", "one of 'mtp', 'nequip', 'ase'"]),
+        ({"potential": 3}, ["potential (line", "3 is not allowed", "it must be a mapping"]),
+        ({"potential": {"kind": "nequip", "n_layer": 2}}, ["potential.n_layer (line", "Did you mean 'n_layers'?"]),
+        (
+            {"potential": {"kind": "nequip", "weight_scaling": 1}},
+            ["potential.weight_scaling (line", "It belongs to kind: mtp, and kind: nequip is given"],
+        ),
+        ({"potential": {"kind": "nequip", "n_layers": 9}}, ["potential.n_layers (line", ">= 1 and <= 8"]),
+        ({"potential": {"kind": "nequip", "n_layers": True}}, ["potential.n_layers (line", "True is not allowed"]),
+        (
+            {"potential": {"kind": "nequip", "cutoff_radius_A": "5 nm"}},
+            ["potential.cutoff_radius_A", "in Å, not in nm"],
+        ),
+        ({"potential": {"kind": "ase"}}, ["potential.calculator: missing. Import string 'package.module:Name'"]),
+        (
+            {"potential": {"kind": "ase", "calculator": "ase.calculators.lj.LennardJones"}},
+            ["potential.calculator (line", "is no import string", "'ase.calculators.lj:LennardJones'"],
+        ),
+        (
+            {"potential": {"kind": "nequip"}, "production__n_ranks": 2},
+            ["production.n_ranks: 2 is not possible with potential.kind: nequip", "leave n_ranks out"],
+        ),
+        (
+            {"potential": {"kind": "nequip"}, "production__nequip_style": "mliap"},
+            ["production (line", "nequip_style: mliap and lammps_command: None do not go together"],
+        ),
+        ({"production__nequip_style": "mliapp"}, ["production.nequip_style", "Did you mean 'mliap'?"]),
+        (
+            {"production": {"nequip_style": "mliap", "lammps_command": "srun lmp"}},
+            ["production.nequip_style: mliap is for potential.kind: nequip, and mtp is given"],
         ),
         ({"seed": 2.5}, ["seed", "2.5", "a whole number"]),
         ({"title": ""}, ["title", "a text of 1 to 120 characters"]),

@@ -1,8 +1,9 @@
-"""A cell of 5,000 atoms that is too large to label teaches its potential through cut-outs, by the jobs.
+"""Cells of 5,000 atoms that are too large to label teach their potentials through cut-outs, by the jobs.
 
-Labels are those of one Lennard-Jones potential for all elements: no chemistry, but instant, and grades know nothing of
-labels except through the fit. The cell is the recipe's interface between lithium and lithium chloride, made thicker,
-repeated, displaced as at room temperature, with defects that the training set has never seen.
+The cell is the recipe's interface between lithium and lithium chloride, made thicker and repeated. Once it holds
+defects that the training set has never seen, with the labels of one Lennard-Jones potential for all elements: no
+chemistry, but instant, and grades know of labels only through the fit. Once it is the frame at which molecular dynamics
+broke, with CHGNet's labels.
 """
 
 from pathlib import Path
@@ -18,21 +19,23 @@ from interfaceflow.core.formats.labelled_file import read_labelled
 from interfaceflow.core.formats.structure_file import read_structures, write_structure
 from interfaceflow.datasets.dataset import make_dataset, write_dataset
 from interfaceflow.datasets.distances import minimum_distances
+from interfaceflow.dynamics.guard import Guard
+from interfaceflow.dynamics.guarded import GuardedSettings, run_guarded_md
 from interfaceflow.flows.cutouts import CutoutLearningMaker
-from interfaceflow.jobs.potentials import train_potential
+from interfaceflow.jobs.potentials import pair_style_of, train_potential
 from interfaceflow.jobs.wiring import wire
 from interfaceflow.reference.labels import take_label
 from interfaceflow.reference.levels_of_theory import calculator_of
 from interfaceflow.schemas.base import Provenance
 from interfaceflow.schemas.cutouts import CutoutPlan, CutoutRoundDoc, CutoutSettings
-from interfaceflow.schemas.datasets import DatasetDoc
+from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc
 from interfaceflow.schemas.learning_plan import LearningPlan
-from interfaceflow.schemas.level_of_theory import LennardJonesSettings, LevelOfTheory
+from interfaceflow.schemas.level_of_theory import ChgnetSettings, LennardJonesSettings, LevelOfTheory
 from interfaceflow.schemas.settings import (
     InterfaceSettings,
     LearningCellSettings,
     LearningSettings,
-    PotentialSettings,
+    MtpSettings,
     ProductionCellSettings,
     ReferenceSettings,
     ReferenceTrajectorySettings,
@@ -53,22 +56,37 @@ pytestmark = [
 SALT_MIDDLE = 0.243
 """Of the salt along the normal, as a share of the cell."""
 
-LEVEL = LevelOfTheory(
+LENNARD_JONES = LevelOfTheory(
     name="one-for-all",
     description="One Lennard-Jones potential for lithium and chlorine",
     physics=LennardJonesSettings(engine="lennard-jones", sigma_A=2.4, epsilon_eV=0.2, cutoff_A=6.0),
 )
-PLAN = LearningPlan(
-    training_set=TrainingSetSettings(
-        trajectories=(ReferenceTrajectorySettings(cell="metal", temperatures_K=(300,), held_out_temperatures_K=(300,)),)
-    ),
-    potential=PotentialSettings(level=8, max_iterations=60, max_retraining_iterations=60),
-    learning=LearningSettings(cells=(LearningCellSettings(cell="metal", temperature_K=300),)),
-    vacancies=ProductionCellSettings(),
-    level=LEVEL,
-    reference=ReferenceSettings(n_workers=1),
-    seed=1,
-)
+CHGNET = LevelOfTheory(name="chgnet", description="CHGNet", physics=ChgnetSettings(engine="chgnet", weights="0.3.0"))
+THRESHOLD = 1.5
+
+
+def plan_of(level, max_iterations):
+    """What the cut-outs' jobs use of it: the potential, the select threshold, the level, and the number of workers."""
+    trajectory = ReferenceTrajectorySettings(cell="metal", temperatures_K=(300,), held_out_temperatures_K=(300,))
+    return LearningPlan(
+        training_set=TrainingSetSettings(trajectories=(trajectory,)),
+        potential=MtpSettings(
+            level=8, max_iterations=max_iterations, max_retraining_iterations=max_iterations, retraining_tolerance=1e-4
+        ),
+        learning=LearningSettings(
+            select_threshold=THRESHOLD, cells=(LearningCellSettings(cell="metal", temperature_K=300),)
+        ),
+        vacancies=ProductionCellSettings(),
+        level=level,
+        reference=ReferenceSettings(n_workers=1),
+        seed=1,
+    )
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.setenv(PROJECT_ROOT_VARIABLE, str(tmp_path))
+    return tmp_path
 
 
 def interface(metal_thickness_A, binary_thickness_A):
@@ -92,33 +110,30 @@ def displace(atoms, sigma, rng, strain=0.0):
     return moved
 
 
-def label(atoms, trajectory):
-    atoms.calc = calculator_of(LEVEL)
-    return take_label(atoms, physics_hash=LEVEL.physics_hash, source=trajectory, trajectory=trajectory)
-
-
-def store_dataset(folder, rng):
-    """Label a few small interface cells, displaced and strained a little."""
-    cell = interface(12.0, 10.0).repeat((2, 1, 1))
-    kinds = [(sigma, strain) for sigma in (0.05, 0.1, 0.15) for strain in (-0.02, 0.0, 0.03)]
-    labels = [label(displace(cell, sigma, rng, strain), "small cells") for sigma, strain in kinds]
-    held_out = label(displace(cell, 0.1, rng), "held out")
-    dataset = make_dataset([*labels, held_out], frozenset({"held out"}))
-    training, tested = write_dataset(dataset, folder)
+def store_dataset(folder, cells, level):
+    """Label cells; the last is held out."""
+    calculator = calculator_of(level)
+    labels = []
+    for number, atoms in enumerate(cells):
+        name = "held out" if number + 1 == len(cells) else "small cells"
+        atoms.calc = calculator
+        labels.append(take_label(atoms, physics_hash=level.physics_hash, source=name, trajectory=name))
+    dataset = make_dataset(labels, frozenset({"held out"}))
+    training, held_out = write_dataset(dataset, folder)
     return DatasetDoc(
         training=FileRef.of(training),
-        held_out=FileRef.of(tested),
+        held_out=FileRef.of(held_out),
         n_training=len(dataset.training),
         n_held_out=1,
         species=dataset.species,
         min_distances_A=minimum_distances(dataset.training),
-        level_of_theory=LEVEL.name,
-        physics_hash=LEVEL.physics_hash,
+        level_of_theory=level.name,
+        physics_hash=level.physics_hash,
         provenance=Provenance(package_versions={}, host="here", wall_time_s=0.0),
     )
 
 
-def large_frame(cell, rng):
+def frame_with_defects(cell, rng):
     """Repeat the thick interface and put defects into the salt: exchanged ions, an interstitial ion, a vacancy."""
     frame = displace(build_production_atoms(cell, choose_repeats(cell, 5000)), 0.1, rng)
     heights = frame.get_scaled_positions()[:, 2]
@@ -140,42 +155,89 @@ def describe(cell, path):
     )
 
 
-def test_cut_outs_bring_the_grades_of_a_large_cell_below_the_select_threshold(tmp_path, monkeypatch):
-    monkeypatch.setenv(PROJECT_ROOT_VARIABLE, str(tmp_path))
-    rng = np.random.default_rng(2026)
-    dataset = store_dataset(tmp_path, rng)
-    thick = interface(28.0, 26.0)
-    frame = large_frame(thick, rng)
-    assert len(frame) > 5000
-    write_structure(frame, tmp_path / "frame.xyz")
-
-    training = wire(train_potential(dataset, PLAN.potential, PLAN.seed), "train potential", "cpu")
-    maker = CutoutLearningMaker(plan=CutoutPlan(learning=PLAN, cutouts=CutoutSettings(max_cutouts=10)))
-    learning = maker.make(
-        FileRef.of(tmp_path / "frame.xyz"), dataset, training.output, describe(thick, tmp_path / "interface.xyz")
-    )
-    flow = Flow([training, learning], output=learning.output)
+def run_flow(flow):
+    """Run a flow and return its documents."""
     results = run_locally(flow, store=JobStore(MemoryStore()), ensure_success=True, log=False)
-    passes = sorted(
-        (one.output for some in results.values() for one in some.values() if isinstance(one.output, CutoutRoundDoc)),
-        key=lambda document: document.pass_index,
-    )
+    return [one.output for some in results.values() for one in some.values()]
 
-    first, last = passes[0], passes[-1]
-    threshold = PLAN.learning.select_threshold
-    assert first.largest_grade_before > 2 * threshold
-    assert last.largest_grade_after < threshold
-    assert last.n_extrapolating_after == 0
+
+def train(dataset, plan):
+    job = wire(train_potential(dataset, plan.potential, plan.seed), "train potential", "cpu")
+    return next(output for output in run_flow(Flow([job])) if isinstance(output, PotentialDoc))
+
+
+def learn_from(frame, cell, dataset, potential, plan, folder):
+    """Run the flow on a frame; the documents of its passes."""
+    write_structure(frame, folder / "frame.xyz")
+    write_structure(cell, folder / "interface.xyz")
+    interface_file = StructureFile(
+        file=FileRef.of(folder / "interface.xyz"),
+        formula=cell.get_chemical_formula(),
+        n_atoms=len(cell),
+        cell_A=cell.cell.array.tolist(),
+    )
+    maker = CutoutLearningMaker(plan=CutoutPlan(learning=plan, cutouts=CutoutSettings(max_cutouts=12, max_passes=5)))
+    flow = maker.make(FileRef.of(folder / "frame.xyz"), dataset, potential, interface_file)
+    passes = [output for output in run_flow(flow) if isinstance(output, CutoutRoundDoc)]
+    return sorted(passes, key=lambda document: document.pass_index)
+
+
+def check_passes(passes, dataset):
+    """Every cut-out is what it should be, and the last potential knows the frame."""
     for document in passes:
         assert document.n_labels == len(document.cutouts.cutouts) > 0
+        assert not document.quarantined
         for record in document.cutouts.cutouts:
             assert record.n_atoms <= 150
             assert record.charge_e == 0
             assert record.grade == pytest.approx(record.grade_in_frame, rel=0.05)
-        cells = read_structures(document.cutouts.frames.path())
-        for atoms in cells:
+        for atoms in read_structures(document.cutouts.frames.path()):
             salt = atoms.arrays["phase"] == "binary"
             assert (atoms.numbers[salt] == 3).sum() == (atoms.numbers[salt] == 17).sum()
-    labelled = read_labelled(last.dataset.training.path())
+    labelled = read_labelled(passes[-1].dataset.training.path())
     assert len(labelled) == dataset.n_training + sum(document.n_labels for document in passes)
     assert "core" not in labelled[-1].atoms.arrays
+    assert passes[-1].largest_grade_after < THRESHOLD
+    assert passes[-1].n_extrapolating_after == 0
+
+
+def test_defects_in_a_large_cell_are_learned_from_cut_outs(project):
+    rng = np.random.default_rng(2026)
+    plan = plan_of(LENNARD_JONES, max_iterations=60)
+    small = interface(12.0, 10.0).repeat((2, 1, 1))
+    kinds = [(sigma, strain) for sigma in (0.05, 0.1, 0.15) for strain in (-0.02, 0.0, 0.03)]
+    cells = [displace(small, sigma, rng, strain) for sigma, strain in [*kinds, (0.1, 0.0)]]
+    dataset = store_dataset(project, cells, LENNARD_JONES)
+    potential = train(dataset, plan)
+    thick = interface(28.0, 26.0)
+    frame = frame_with_defects(thick, rng)
+    assert len(frame) > 5000
+    passes = learn_from(frame, thick, dataset, potential, plan, project)
+    assert passes[0].largest_grade_before > 100
+    check_passes(passes, dataset)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of CHGNet and its packages
+def test_hot_dynamics_in_a_large_cell_is_learned_from_cut_outs(project):
+    rng = np.random.default_rng(3)
+    plan = plan_of(CHGNET, max_iterations=150)
+    structures = Path(recipe.__file__).parent / "structures"
+    small = [
+        interface(12.0, 10.0).repeat((2, 1, 1)),
+        read_crystal(structures / "LiCl.cif").repeat((2, 2, 2)),
+        read_crystal(structures / "Li.cif").repeat((3, 3, 3)),
+    ]
+    cells = [displace(one, sigma, rng, k) for one in small for sigma in (0.06, 0.12) for k in (-0.015, 0.02)]
+    dataset = store_dataset(project, [*cells, displace(small[0], 0.1, rng)], CHGNET)
+    potential = train(dataset, plan)
+    thick = interface(28.0, 26.0)
+    start = build_production_atoms(thick, choose_repeats(thick, 5000))
+    guard = Guard(break_threshold=10.0, every=5, min_distances_A=potential.min_distances_A)
+    md = GuardedSettings(temperature_K=500.0, duration_ps=2.0, timestep_fs=2.0, select_threshold=THRESHOLD, guard=guard)
+    run = run_guarded_md(start, pair_style_of(potential, project), md, project, seed=5)
+    assert run.broke
+    passes = learn_from(run.breaking.atoms, thick, dataset, potential, plan, project)
+    first = passes[0]
+    assert first.cutouts.n_extrapolating > 100
+    assert first.cutouts.largest_grade == pytest.approx(run.largest_grade, rel=0.05)
+    check_passes(passes, dataset)

@@ -20,6 +20,20 @@ class ConvergesNowAndThen(LennardJones):
         self.results["converged"] = self.n_calculations % 2 == 0
 
 
+class FailsOneInThree(LennardJones):
+    """Argon and krypton alike, as in the tests of the training set."""
+
+    n_calculations = 0
+
+    def __init__(self):
+        super().__init__(sigma=3.4, epsilon=0.104, rc=6.0, ro=4.2, smooth=True)
+
+    def calculate(self, *arguments, **options):
+        super().calculate(*arguments, **options)
+        self.n_calculations += 1
+        self.results["converged"] = self.n_calculations % 3 != 0
+
+
 class WithoutStress(Calculator):
     implemented_properties = ["energy", "forces"]  # noqa: RUF012 - as ASE has it
 

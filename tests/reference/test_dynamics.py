@@ -111,6 +111,28 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(sampling, tmp_path
     np.testing.assert_array_equal(resumed[-1].atoms.positions, whole[-1].atoms.positions)
 
 
+def test_a_run_is_stored_between_frames_that_are_far_apart(sampling, tmp_path, monkeypatch):
+    from interfaceflow.reference import checkpoint
+
+    monkeypatch.setattr(checkpoint, "CHECKPOINT_INTERVAL_S", 0.0)
+    whole = sample_trajectory(replace(sampling, sample_every=20), no_progress)
+    resumable = replace(sampling, sample_every=20, checkpoint=tmp_path / "run.npz")
+    for n_before, stop_after in ((0, 7), (7, 5), (12, 20)):
+        steps = []
+
+        def advance_and_stop(n=1, steps=steps, stop_after=stop_after):
+            steps.append(n)
+            if len(steps) > stop_after:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            sample_trajectory(resumable, advance_and_stop)
+        assert steps[0] == (n_before + 1 if n_before else 1)
+    (first, last) = sample_trajectory(resumable, no_progress)
+    np.testing.assert_array_equal(last.atoms.positions, whole[1].atoms.positions)
+    np.testing.assert_allclose(first.atoms.positions, whole[0].atoms.positions, atol=1e-7)
+
+
 def test_a_frame_that_was_written_half_is_taken_again(sampling, tmp_path):
     resumable = replace(sampling, checkpoint=tmp_path / "run.npz")
     whole = sample_trajectory(resumable, no_progress)

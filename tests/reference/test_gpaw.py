@@ -1,12 +1,15 @@
 """GPAW itself, on three atoms of Li2S with few plane waves and k-points."""
 
+import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from ase import Atoms
@@ -67,7 +70,8 @@ def label_of(atoms, level):
 
 @pytest.mark.slow
 def test_a_relaxation_is_resumed_and_ends_in_the_crystal(rattled, tmp_path):
-    options = {"free_axes": "all", "relax_ions": True, "force_tolerance_eV_A": 0.02, "level": level_of()}
+    level = level_of(QUICK.model_copy(update={"k_spacing_per_A": 0.7, "cutoff_eV": 300}))
+    options = {"free_axes": "all", "relax_ions": True, "force_tolerance_eV_A": 0.02, "level": level}
     task = RelaxationTask(rattled, max_steps=3, source="Li2S", checkpoint=tmp_path / "relaxation.npz", **options)
     assert not relax_configuration(task).converged
     relaxation = relax_configuration(
@@ -75,7 +79,7 @@ def test_a_relaxation_is_resumed_and_ends_in_the_crystal(rattled, tmp_path):
     )
     assert relaxation.converged
     assert 3 < relaxation.n_steps < 30
-    # PBE gives 5.72 Å; a mesh of 2 x 2 x 2 and 250 eV come near it.
+    # Well converged PBE gives 5.72 Å (benchmarks/reference); 3 x 3 x 3 k-points and 300 eV come near it.
     edge = (4 * relaxation.label.atoms.get_volume()) ** (1 / 3)
     assert edge == pytest.approx(5.72, abs=0.08)
     assert relaxation.label.atoms.cell.angles() == pytest.approx([60, 60, 60], abs=0.5)
@@ -109,24 +113,23 @@ def test_two_ranks_give_what_one_gives_and_follow_the_cell(rattled):
     assert one.physics_hash == two.physics_hash
     larger = rattled.copy()
     larger.set_cell(rattled.cell * 1.02, scale_atoms=True)
-    symmetric = rattled.copy()
-    symmetric.positions = symmetric.get_scaled_positions().round(1) @ symmetric.cell.array
     for atoms in (rattled, larger):
         serial, parallel = label_of(atoms, one), label_of(atoms, two)
         assert parallel.free_energy_eV == pytest.approx(serial.free_energy_eV, abs=1e-6)
-        np.testing.assert_allclose(parallel.forces_eV_A, serial.forces_eV_A, atol=1e-4)
-        np.testing.assert_allclose(parallel.stress_eV_A3, serial.stress_eV_A3, atol=1e-5)
+        # Each is within the convergence of the density of what it would be in the end.
+        np.testing.assert_allclose(parallel.forces_eV_A, serial.forces_eV_A, atol=5e-4)
+        np.testing.assert_allclose(parallel.stress_eV_A3, serial.stress_eV_A3, atol=2e-5)
 
 
 @pytest.mark.slow
-def test_ranks_end_with_their_owner_and_idle_where_there_is_one_k_point(rattled):
+def test_ranks_that_have_no_k_point_wait_and_a_crash_is_survived(rattled):
     gamma = QUICK.model_copy(update={"k_spacing_per_A": 2.0})
     assert mesh_of(rattled.cell, 2.0) == (1, 1, 1)
     owner = RankOwner(gamma, 2)
     alone = GroundState(gamma).compute(rattled.copy(), 0.0)
     assert owner.compute(rattled, 0.0)["free_energy"] == pytest.approx(alone["free_energy"], abs=1e-6)
     close = rattled.copy()
-    close.positions[1] = close.positions[0] + (0.1, 0, 0)
+    close.positions[1] = close.positions[0] + (0.01, 0, 0)
     with pytest.raises(CalculationError, match="GPAW: Atoms are too close"):
         owner.compute(close, 0.0)
     pids = ranks_of(owner)
@@ -137,14 +140,13 @@ def test_ranks_end_with_their_owner_and_idle_where_there_is_one_k_point(rattled)
     assert owner.compute(rattled, 0.0)["free_energy"] == pytest.approx(alone["free_energy"], abs=1e-6)
     pids = ranks_of(owner)
     owner.close()
-    assert wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+    assert wait_until(lambda: not any(is_running(pid) for pid in pids))
 
 
 def ranks_of(owner):
-    said = subprocess.run(["ps", "-eo", "pid,pgid,args"], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in said.splitlines()[1:]]
-    launchers = {owner._process.pid}
-    return [int(pid) for pid, _, words in rows if "gpaw.ranks" in words and "mpiexec" not in words and launchers]
+    """Return the process ids of an owner's ranks, which its launcher and that one's proxy have started."""
+    below = psutil.Process(owner._process.pid).children(recursive=True)
+    return [one.pid for one in below if one.cmdline()[1:3] == ["-m", "interfaceflow.reference.engines.gpaw.ranks"]]
 
 
 def wait_until(condition, limit_s=10.0):
@@ -152,6 +154,38 @@ def wait_until(condition, limit_s=10.0):
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
     return condition()
+
+
+OWNER = """
+import sys, time, psutil
+from ase import Atoms
+from interfaceflow.reference.engines.gpaw.rank_owner import RankOwner
+from interfaceflow.schemas.gpaw import GpawSettings
+owner = RankOwner(GpawSettings.model_validate_json(sys.argv[1]), 2)
+owner.compute(Atoms("Li", cell=[3, 3, 3], pbc=True), 0.0)
+started = [(one, sum(one.cpu_times()[:2])) for one in psutil.Process().children(recursive=True)]
+time.sleep(2)
+print([one.pid for one, _ in started], max(sum(one.cpu_times()[:2]) - before for one, before in started), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+def test_ranks_keep_no_core_busy_while_idle_and_die_with_their_owner():
+    with subprocess.Popen([sys.executable, "-c", OWNER, QUICK.model_dump_json()], stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        *pids, busy_s = json.loads(f"[{owner.stdout.readline().decode().replace('[', '').replace(']', ',')}]")
+        assert len(pids) >= 3  # the launcher, too
+        assert busy_s < 0.5
+        owner.kill()
+    assert wait_until(lambda: not any(is_running(pid) for pid in pids))
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 @pytest.mark.slow
@@ -223,7 +257,7 @@ def test_everything_that_changes_a_label_changes_the_hash():
         {"cutoff_eV": 500},
         {"k_spacing_per_A": 0.2},
         {"smearing": "marzari-vanderbilt"},
-        {"smearing_width_eV": 0.1},
+        {"smearing_width_eV": 0.2},
         {"spin_polarised": True},
         {"datasets": "gpaw-data 2"},
         {"setups": {"Li": "1"}},
@@ -237,7 +271,5 @@ def test_an_environment_without_gpaw_is_told_how_to_get_it(monkeypatch, rattled)
     from interfaceflow.reference.engines import gpaw as engine
 
     monkeypatch.setattr(engine, "find_spec", lambda name: None)
-    with pytest.raises(
-        UserInputError, match=r"GPAW is not installed; install Debian's libxc-dev .*interfaceflow\[gpaw\]"
-    ):
+    with pytest.raises(UserInputError, match=r"GPAW is not installed; .*libxc-dev .*interfaceflow\[gpaw\]"):
         check_calculation(level_of(), rattled, "Li2S")

@@ -8,7 +8,7 @@ import pytest
 from demo_flow import DemoFlow, flow_results
 
 from interfaceflow.report import build_report
-from interfaceflow.schemas.datasets import ParityDoc, QuarantinedLabel
+from interfaceflow.schemas.datasets import AseDetails, NequIPDetails, NequIPFiles, ParityDoc, QuarantinedLabel
 from interfaceflow.schemas.dynamics import ProductionDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
 from interfaceflow.schemas.settings import ZBLSettings
@@ -121,6 +121,45 @@ def test_limits_are_never_printed_as_values(demo: DemoFlow) -> None:
 def test_run_that_stopped_early_says_why(demo: DemoFlow) -> None:
     run = demo.production(300.0).model_copy(update={"status": "extrapolated", "reason": "grade 12.3 at 4.2 ps"})
     assert "extrapolated: grade 12.3 at 4.2 ps" in build_report(flow_results([("production", run)]))
+
+
+def test_a_potential_without_a_grade_is_told(demo: DemoFlow) -> None:
+    learnt = demo.results().all_of(LearningRoundDoc)[0]
+    details = AseDetails(calculator="some.package:Model")
+    potential = learnt.potential.model_copy(
+        update={"model": details, "has_grade": False, "n_training": 0, "cutoff_radius_A": None}
+    )
+    ungraded = learnt.model_copy(update={"potential": potential, "status": "no_grade", "largest_grade": 0.0})
+    production = demo.production(300.0).model_copy(update={"largest_grade": 0.0})
+    page = build_report(flow_results([("explore", ungraded), ("production", production)]))
+    _check_html(page)
+    assert "This potential has no extrapolation grade" in page
+    assert "ASE calculator some.package:Model, used as it is for Li, Cl" in page
+    assert f"{sum(run.broke for run in ungraded.runs)} of {len(ungraded.runs)} runs broke" in page
+    assert ">none<" in page.split('id="production"')[1]
+
+
+def test_a_network_is_described(demo: DemoFlow) -> None:
+    learnt = demo.results().all_of(LearningRoundDoc)[-1]
+    file = learnt.potential.file
+    details = NequIPDetails(
+        networks=(NequIPFiles(checkpoint=file, compiled=file),),
+        grade="latent",
+        grade_file=file,
+        device="cpu",
+        precision="float32",
+        n_layers=3,
+        l_max=2,
+        n_features=16,
+        epochs=80,
+        best_epoch=70,
+        validation_loss=0.01,
+    )
+    potential = learnt.potential.model_copy(update={"model": details})
+    page = build_report(flow_results([("explore", learnt.model_copy(update={"potential": potential}))]))
+    _check_html(page)
+    assert "NequIP network of 3 layers, l ≤ 2, 16 features, cutoff 5 Å a layer" in page
+    assert "the D-optimality of the features that its last layer makes" in page
 
 
 def test_repulsion_under_the_potential_is_told(demo: DemoFlow) -> None:

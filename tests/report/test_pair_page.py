@@ -77,5 +77,13 @@ def test_whether_the_framework_holds(demo: DemoFlow, moves: bool, short: str, to
     assert "Motion of the framework" in build_report(results)
 
 
+def test_runs_that_are_too_short_say_nothing_of_the_framework(demo: DemoFlow) -> None:
+    doc = transport(demo)
+    (limit,) = doc.framework
+    short = limit.model_copy(update={"fit_window_ps": None, "reason": "the run is too short"})
+    _, holding = answers(pair_results(doc.model_copy(update={"framework": (short,)})))
+    assert (holding.short, holding.tone) == ("Not known: the runs are too short", "open")
+
+
 def test_nothing_is_claimed_of_a_framework_that_was_not_followed(demo: DemoFlow) -> None:
     assert [answer.short for answer in answers(pair_results())] == ["Not known yet", "Not known yet"]

@@ -22,7 +22,7 @@ def still_smaller() -> dict:
     recipe["structures"]["production_cell"].update(target_atoms=160, interface_region_width_A=2)
     recipe["reference"]["force_tolerance_eV_A"] = 0.2
     for trajectory in recipe["training_set"]["trajectories"]:
-        trajectory.update(n_steps=40, sample_every=4, strains=[0.0], n_atoms=18)
+        trajectory.update(n_steps=32, sample_every=4, strains=[0.0], n_atoms=18)
     recipe["potential"] = {"level": 8, "max_iterations": 150, "max_retraining_iterations": 40}
     recipe["learning"].update(
         duration_ps=0.2,

@@ -36,14 +36,12 @@ _LARGEST_COSINE: Final = 0.58
 # A seam of which this share does not coincide joins no better than one of unlike things: where two crystals meet,
 # one of them fits and the other does not.
 _TORN: Final = 0.5
-# Rim on both sides of the neighbourhood, Å, in which relaxed atoms do not at once come into its reach. It is a wish,
-# not a must: this share of a face counts as not joining where there is no rim at all.
-_RIM_A: Final = 1.0
-_NO_RIM_SHARE: Final = 0.3
+# What a torn seam does to the core fades over this distance, Å: about a screening length of ions and electrons.
+_SCREENING_A: Final = 2.5
 # Share of the largest number of atoms at which boxes end, since some are denser than the surroundings.
 _PACKING: Final = 0.97
-# Small boxes are cheap to label: 1000 Å3 cost as much as a pair of faces of which a twentieth does not join.
-_VOLUME_COST_PER_A3: Final = 1.0e-4
+# Small boxes are cheap to label: 1000 Å3 cost as much as a torn seam 7.5 Å away from the core.
+_VOLUME_COST_PER_A3: Final = 5.0e-5
 _KIND_SPACING_A: Final = 1000.0
 
 
@@ -58,7 +56,7 @@ class Box:
     coincidences
         How well the structure joins along each of them, from 0 to 1.
     cost
-        Share of its seams that does not join, plus a little for the volume; see `choose_boxes`.
+        How much its torn seams disturb the core, plus a little for the volume; see `choose_boxes`.
     """
 
     vectors: FloatArray
@@ -83,9 +81,9 @@ def choose_boxes(
     """Choose boxes around an atom that leave its neighbourhood whole, best first.
 
     Opposite faces are at least two cutoff radii apart, so that no neighbour is another one's image. Among such boxes
-    the best have the least seam that does not join for their size: the sum over the three pairs of faces of
-    area times (1 - coincidence) / 0.5, but at most 1, divided by volume^(2/3). Faces that leave no rim around the
-    neighbourhood cost a little, and so does the volume.
+    the best have their torn seams far from the core: least is the sum over the three pairs of faces of
+    (1 - coincidence) / 0.5, but at most 1, times exp(-rim / 2.5 Å), the rim being the distance from the core to the
+    face. The volume costs a little, too.
 
     Parameters
     ----------
@@ -241,10 +239,9 @@ def _combine(
         & (cosines.max(axis=0) <= _LARGEST_COSINE)
     )
     triples, areas, volumes = triples[allowed], areas[allowed], volumes[allowed]
-    rims = np.clip((volumes[:, None] / areas - smallest_height_A) / (2 * _RIM_A), 0.0, 1.0)
     torn = np.minimum((1.0 - scores[triples]) / _TORN, 1.0)
-    seams = (torn + _NO_RIM_SHARE * (1.0 - rims)) * areas
-    costs = seams.sum(axis=1) / volumes ** (2 / 3) + _VOLUME_COST_PER_A3 * volumes
+    rims = (volumes[:, None] / areas - smallest_height_A) / 2
+    costs = (torn * np.exp(-rims / _SCREENING_A)).sum(axis=1) + _VOLUME_COST_PER_A3 * volumes
     order = np.argsort(np.round(costs, 6), kind="stable")[:n_boxes]
     return [_box(vectors[triples[number]], scores[triples[number]], float(costs[number])) for number in order]
 

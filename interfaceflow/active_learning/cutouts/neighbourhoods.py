@@ -230,7 +230,7 @@ class _FilledBox:
 
     @property
     def cost(self) -> float:
-        """Cost of the box and of its filling: an atom too many or too few spoils as much of a seam as it takes up."""
+        """Cost of the box and of its filling: an atom too many or too few spoils its part of a seam."""
         return self.box.cost + float(self.n_disturbed / len(self.atoms) ** (2 / 3))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ase import Atoms
 
@@ -13,14 +14,14 @@ from interfaceflow.core.formats.labelled_file import read_labelled
 from interfaceflow.core.labelled import LabelledConfiguration
 from interfaceflow.core.progress import progress_reporter
 from interfaceflow.dynamics.pair_style import PairStyle
-from interfaceflow.jobs.potential_kinds.kind import as_configurations
+from interfaceflow.jobs.potential_kinds.kind import RunChoices, as_configurations
 from interfaceflow.jobs.wiring import Category
 from interfaceflow.jobs.workspace import Workspace
 from interfaceflow.potentials.evaluation import compare_labels
 from interfaceflow.potentials.external.ase_calculator import CalculatorFile, compute_with, load_calculator
 from interfaceflow.potentials.external.lammps_commands import external_commands, external_program
 from interfaceflow.schemas.datasets import AseDetails, DatasetDoc, FitErrors, PotentialDoc
-from interfaceflow.schemas.settings import AseSettings, PotentialSettings, Precision
+from interfaceflow.schemas.settings import AseSettings, PotentialSettings
 
 # LAMMPS counts the pairs that are too close; it needs to see no further than that.
 _SHORTEST_CUTOFF_A = 4.0
@@ -89,7 +90,7 @@ class AseKind:
         """
         raise UserInputError("an ASE calculator has no extrapolation grade to select configurations by")
 
-    def pair_style(self, potential: PotentialDoc, precision: Precision) -> PairStyle:
+    def pair_style(self, potential: PotentialDoc, choices: RunChoices, folder: Path) -> PairStyle:
         """Return the commands that let LAMMPS take its forces from the calculator, which has its own precision."""
         file = str(potential.file.path())
         cutoff = max(_SHORTEST_CUTOFF_A, *potential.min_distances_A.values())

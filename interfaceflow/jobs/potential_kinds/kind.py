@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from ase import Atoms
@@ -14,7 +17,31 @@ from interfaceflow.dynamics.pair_style import PairStyle
 from interfaceflow.jobs.wiring import Category
 from interfaceflow.jobs.workspace import Workspace
 from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc
-from interfaceflow.schemas.settings import PotentialSettings, Precision
+from interfaceflow.schemas.settings import PotentialSettings, Precision, ProductionSettings, SiteNequIPStyle
+
+
+@dataclass(frozen=True)
+class RunChoices:
+    """How a potential is run in LAMMPS, where its kind leaves a choice.
+
+    Attributes
+    ----------
+    precision
+        Of what lies between positions and forces of a moment tensor potential.
+    site_style, site_command
+        Style of a network in a site's own LAMMPS, and the words that start that; beside the installed one if absent.
+    """
+
+    precision: Precision = "double"
+    site_style: SiteNequIPStyle | None = None
+    site_command: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, settings: ProductionSettings) -> RunChoices:
+        """Take the choices of production."""
+        if settings.nequip_style == "external":
+            return cls(settings.precision)
+        return cls(settings.precision, settings.nequip_style, tuple(shlex.split(settings.lammps_command or "")))
 
 
 class PotentialKind(Protocol):
@@ -52,8 +79,8 @@ class PotentialKind(Protocol):
         """Choose the candidates that the training set gains most from, each with its largest grade."""
         ...
 
-    def pair_style(self, potential: PotentialDoc, precision: Precision) -> PairStyle:
-        """Return what LAMMPS has to be told about it."""
+    def pair_style(self, potential: PotentialDoc, choices: RunChoices, folder: Path) -> PairStyle:
+        """Return what LAMMPS has to be told about it; files that this takes are made in a folder."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations_with_replacement
+from pathlib import Path
 
 from ase import Atoms
 from ase.data import atomic_numbers
@@ -15,7 +16,7 @@ from interfaceflow.core.formats.labelled_file import read_labelled
 from interfaceflow.core.labelled import LabelledConfiguration
 from interfaceflow.core.progress import progress_reporter
 from interfaceflow.dynamics.pair_style import GradeSource, PairStyle
-from interfaceflow.jobs.potential_kinds.kind import as_configurations
+from interfaceflow.jobs.potential_kinds.kind import RunChoices, as_configurations
 from interfaceflow.jobs.wiring import Category
 from interfaceflow.jobs.workspace import Workspace
 from interfaceflow.potentials.evaluation import Comparison, compare_labels
@@ -141,7 +142,7 @@ class MtpKind:
             for chosen in read_configurations(graded)
         ]
 
-    def pair_style(self, potential: PotentialDoc, precision: Precision) -> PairStyle:
+    def pair_style(self, potential: PotentialDoc, choices: RunChoices, folder: Path) -> PairStyle:
         """Return the LAMMPS commands of the potential and its extrapolation grade by neighbourhood.
 
         A potential that was fitted to labels without the ZBL repulsion gets it back as an overlay. Grades are always
@@ -149,11 +150,11 @@ class MtpKind:
         """
         return PairStyle(
             elements=potential.species,
-            commands=_commands(potential, precision),
+            commands=_commands(potential, choices.precision),
             grade=GradeSource(
                 commands=("fix grade all pair {every} mtp/extrapolation extrapolation 1",), per_atom="f_grade"
             ),
-            identity=_identity(potential, precision),
+            identity=_identity(potential, choices.precision),
         )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ase import Atoms
 
+from interfaceflow.core.child_process import run_child
+from interfaceflow.core.errors import ExternalProgramError
 from interfaceflow.core.files import FileRef
 from interfaceflow.core.formats.configuration import Configuration
 from interfaceflow.core.formats.labelled_file import read_labelled
@@ -14,7 +18,7 @@ from interfaceflow.core.labelled import LabelledConfiguration
 from interfaceflow.core.progress import progress_reporter
 from interfaceflow.datasets.vacuum import has_vacuum
 from interfaceflow.dynamics.pair_style import GradeSource, PairStyle
-from interfaceflow.jobs.potential_kinds.kind import as_configurations
+from interfaceflow.jobs.potential_kinds.kind import RunChoices, as_configurations
 from interfaceflow.jobs.wiring import Category
 from interfaceflow.jobs.workspace import Workspace
 from interfaceflow.potentials.evaluation import compare_labels
@@ -25,16 +29,17 @@ from interfaceflow.potentials.external.lammps_commands import (
     grade_commands,
 )
 from interfaceflow.potentials.external.nequip_network import network_words
+from interfaceflow.potentials.external.site_lammps import network_for_site
 from interfaceflow.potentials.nequip.committee import CommitteeGrade, build_committee_grade
 from interfaceflow.potentials.nequip.compilation import compile_nequip
 from interfaceflow.potentials.nequip.evaluation import as_configuration, evaluate_nequip
 from interfaceflow.potentials.nequip.latent_grade import LatentGrade, build_latent_grade, select_latent_additions
 from interfaceflow.potentials.nequip.model import NequIPModel, load_model
 from interfaceflow.potentials.nequip.model_files import ModelFile, resolve_device
-from interfaceflow.potentials.nequip.training import NequIPRun, train_nequip
+from interfaceflow.potentials.nequip.training import NequIPRun, child_environment, train_nequip
 from interfaceflow.schemas.datasets import DatasetDoc, FitErrors, NequIPDetails, NequIPFiles, PotentialDoc
 from interfaceflow.schemas.nequip import NequIPSettings
-from interfaceflow.schemas.settings import PotentialSettings, Precision
+from interfaceflow.schemas.settings import PotentialSettings, SiteNequIPStyle
 
 
 @dataclass(frozen=True)
@@ -135,9 +140,11 @@ class NequIPKind:
         grades = [float(grade.grades_of(first, atoms, first.compute(atoms)).max()) for atoms in candidates]
         return [(atoms, grade) for atoms, grade in zip(candidates, grades, strict=True) if grade > 1.0]
 
-    def pair_style(self, potential: PotentialDoc, precision: Precision) -> PairStyle:
-        """Return the commands that let LAMMPS take forces and grades from the compiled network."""
+    def pair_style(self, potential: PotentialDoc, choices: RunChoices, folder: Path) -> PairStyle:
+        """Return the commands that let LAMMPS take forces and grades from the network, or a site's run it."""
         details = _details(potential)
+        if choices.site_style is not None:
+            return _at_site(potential, choices.site_style, choices.site_command, folder)
         words = network_words(
             details.device, details.grade, details.grade_file.path(), [_file(one.compiled) for one in details.networks]
         )
@@ -152,6 +159,28 @@ class NequIPKind:
 
 
 KIND = NequIPKind()
+
+
+def _at_site(potential: PotentialDoc, style: SiteNequIPStyle, command: tuple[str, ...], folder: Path) -> PairStyle:
+    """Make the model file for a site's LAMMPS, unless it is there, and return the commands."""
+    details = _details(potential)
+    network = network_for_site(style, details.networks[0].checkpoint.path(), folder, potential.species, details.device)
+    log = network.model.with_name(f"{network.model.name}.log")
+    if not network.model.is_file():
+        status = run_child(network.prepare, folder=folder, environment=child_environment(), output=log)
+        if status != 0 or not network.model.is_file():
+            network.model.unlink(missing_ok=True)
+            raise ExternalProgramError(
+                f"{network.prepare[0]} ended with status {status}, so there is no model for nequip_style: {style}; "
+                f"its output is in {log}"
+            )
+    return PairStyle(
+        elements=potential.species,
+        commands=network.commands,
+        identity=f"{potential.file.sha256} {style}",
+        program=(shutil.which(command[0]) or command[0], *command[1:]),
+        preamble=network.preamble,
+    )
 
 
 def _details(potential: PotentialDoc) -> NequIPDetails:

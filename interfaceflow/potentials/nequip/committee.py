@@ -17,8 +17,13 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from interfaceflow.core.errors import DataFileError, UserInputError
+from interfaceflow.core.labelled import LabelledConfiguration
+from interfaceflow.core.progress import Progress
 from interfaceflow.potentials.nequip.array_file import read_arrays, write_arrays
 from interfaceflow.potentials.nequip.model import NequIPModel, NequIPResult
+from interfaceflow.potentials.nequip.model_files import ModelFile
+from interfaceflow.potentials.nequip.training import NequIPRun, train_nequip
+from interfaceflow.schemas.nequip import NequIPSettings
 
 FloatArray = NDArray[np.float64]
 
@@ -43,12 +48,16 @@ class CommitteeGrade:
         return force_spread(self.models, atoms)
 
     def grades_of(self, model: NequIPModel, atoms: Atoms, result: NequIPResult) -> FloatArray:
-        """Return the grade of each atom of a configuration that was computed with the first network."""
+        """Return the grade of each atom of a configuration that was computed with the first network.
+
+        It is infinite where a network gives no number: a threshold has to see that.
+        """
         others = self.models[1:] if model is self.models[0] else self.models
         forces = [one.compute(atoms).forces_eV_A for one in others]
         if model is self.models[0]:
             forces = [result.forces_eV_A, *forces]
-        return _spread(forces) / self.scales_eV_A[model.types_of(atoms)]
+        grades = _spread(forces) / self.scales_eV_A[model.types_of(atoms)]
+        return np.where(np.isnan(grades), np.inf, grades)
 
     def save(self, path: Path) -> None:
         """Write the scales, and the hashes of the networks, to a ``.npz`` file, atomically."""
@@ -79,6 +88,45 @@ class CommitteeGrade:
                 "in their order, or compute the scales again from the training set"
             )
         return cls(tuple(models), scales)
+
+
+def train_committee(
+    training: Sequence[LabelledConfiguration],
+    species: Sequence[str],
+    settings: NequIPSettings,
+    seed: int,
+    folder: Path,
+    *,
+    start_from: Sequence[ModelFile] | None = None,
+    progress: Progress | None = None,
+) -> list[NequIPRun]:
+    """Train ``settings.committee_size`` networks of consecutive seeds; each has a validation set of its own.
+
+    Parameters
+    ----------
+    training, species, settings, folder, progress
+        As for `train_nequip`.
+    seed
+        Of the first network.
+    start_from
+        Checkpoints of a committee to go on from, one for each network.
+
+    Raises
+    ------
+    UserInputError
+        If the committee to go on from has another size.
+    """
+    size = settings.committee_size
+    if start_from is not None and len(start_from) != size:
+        raise UserInputError(
+            f"a committee of {size} cannot go on from {len(start_from)} networks; set committee_size to "
+            f"{len(start_from)}, or train from scratch"
+        )
+    starts = [None] * size if start_from is None else list(start_from)
+    return [
+        train_nequip(training, species, settings, seed + index, folder, start_from=start, progress=progress)
+        for index, start in enumerate(starts)
+    ]
 
 
 def force_spread(models: Sequence[NequIPModel], atoms: Atoms) -> FloatArray:

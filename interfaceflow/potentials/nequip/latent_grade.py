@@ -127,7 +127,7 @@ class LatentGrade:
     model_sha256: str
 
     def grades(self, features: FloatArray, types: IntArray) -> FloatArray:
-        """Return the grade of each atom.
+        """Return the grade of each atom, infinite where the network gives no number: a threshold has to see that.
 
         Parameters
         ----------
@@ -140,7 +140,7 @@ class LatentGrade:
         for kind, active_set in enumerate(self.active_sets):
             of_kind = types == kind
             grades[of_kind] = active_set.grades(features[of_kind])
-        return grades
+        return np.where(np.isnan(grades), np.inf, grades)
 
     def extended(self, features: FloatArray, types: IntArray, owners: IntArray) -> LatentGrade:
         """Return the grade after exchanging rows of the active sets for those of more atoms.

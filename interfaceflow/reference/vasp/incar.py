@@ -107,6 +107,18 @@ def net_charge(structure: Structure) -> float:
         return float(structure.charge)
 
 
+def to_atoms(structure: Structure) -> Atoms:
+    """Return a structure as ASE has it, with its net charge in ``info["charge_e"]``."""
+    atoms = Atoms(
+        numbers=structure.atomic_numbers,
+        cell=structure.lattice.matrix,
+        scaled_positions=structure.frac_coords,
+        pbc=True,
+    )
+    atoms.info["charge_e"] = net_charge(structure)
+    return atoms
+
+
 def _base_tags(settings: VaspSettings, structure: Structure) -> IncarTags:
     """Return the tags of the base set, with Hubbard U, moments and the mixing of d and f states."""
     if settings.base_set == "none":
@@ -218,7 +230,7 @@ def _ensemble_tags(calculation: DynamicsCalculation, n_elements: int) -> IncarTa
 
 
 def _dipole_tags(settings: VaspSettings, structure: Structure) -> IncarTags:
-    atoms = Atoms(cell=structure.lattice.matrix, scaled_positions=structure.frac_coords, pbc=True)
+    atoms = to_atoms(structure)
     axes = vacuum_axes(atoms)
     if settings.dipole_correction == "none" or len(axes) != 1:
         return {}

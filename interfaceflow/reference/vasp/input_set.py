@@ -20,9 +20,10 @@ from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar, Potcar, VaspInput
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from interfaceflow.reference.electronic.effective_mass import stencil_points
-from interfaceflow.reference.vasp.incar import incar_of, net_charge
+from interfaceflow.reference.vasp.incar import incar_of, net_charge, to_atoms
 from interfaceflow.reference.vasp.kpoints import mesh_divisions
 from interfaceflow.reference.vasp.potcars import check_potcars, potcar_symbol
+from interfaceflow.reference.vasp.refusals import check_calculation
 from interfaceflow.reference.vasp.slabs import vacuum_axes
 from interfaceflow.schemas.vasp import (
     BandCurvatureCalculation,
@@ -69,8 +70,10 @@ class VaspInputs(MSONable):
         Raises
         ------
         UserInputError
-            If a potential is not there, or not the one asked for.
+            If a potential is not there, or not the one asked for, or the settings are wrong for the cell.
         """
+        atoms = to_atoms(structure)
+        check_calculation(self.settings, self.calculation, atoms, structure.composition.reduced_formula)
         elements = [element.symbol for element in structure.composition.elements]
         # A charged cell needs the number of electrons, which only the potentials know.
         valence_electrons = (
@@ -86,19 +89,16 @@ class VaspInputs(MSONable):
         symbols = [potcar_symbol(self.settings, element) for element in poscar.site_symbols]
         return VaspInput(
             incar=Incar(incar_of(self.settings, self.calculation, structure, valence_electrons)),
-            kpoints=self._kpoints(structure),
+            kpoints=self._kpoints(structure, atoms),
             poscar=poscar,
             potcar="\n".join(symbols) if potcar_spec else Potcar(symbols, self.settings.potcars.family),
             potcar_spec=potcar_spec,
         )
 
-    def _kpoints(self, structure: Structure) -> Kpoints:
-        atoms = Atoms(cell=structure.lattice.matrix, scaled_positions=structure.frac_coords, pbc=True)
+    def _kpoints(self, structure: Structure, atoms: Atoms) -> Kpoints:
         axes = vacuum_axes(atoms)
         scheme = self.settings.k_points
-        divisions = np.array(
-            mesh_divisions(structure.lattice.matrix, len(structure), scheme, axes[0] if len(axes) == 1 else None)
-        )
+        divisions = np.array(mesh_divisions(atoms.cell.array, len(atoms), scheme, axes[0] if len(axes) == 1 else None))
         if isinstance(self.calculation, DosCalculation):
             divisions = np.where(divisions > 1, divisions * self.calculation.mesh_factor, 1)
         if isinstance(self.calculation, BandCurvatureCalculation):

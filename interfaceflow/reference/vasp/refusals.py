@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterable
 from shutil import which
 from typing import Final
 
@@ -11,6 +12,7 @@ import numpy as np
 from ase import Atoms
 
 from interfaceflow.core.errors import UserInputError
+from interfaceflow.reference.vasp.incar import PHYSICS_TAGS
 from interfaceflow.reference.vasp.kpoints import mesh_divisions
 from interfaceflow.reference.vasp.slabs import dipole_per_area, formal_charges, is_metallic, vacuum_axes
 from interfaceflow.schemas.vasp import (
@@ -54,6 +56,29 @@ def check_command(command: str, where: str) -> None:
         f"there is no VASP to run: {where} is {given}; set it to the command that starts VASP here, for example "
         "'srun vasp_std' (VASP needs a licence; gpaw-pbe is DFT without one)"
     )
+
+
+def check_site_tags(tags: Iterable[str], where: str) -> None:
+    """Refuse tags that a site adds to every INCAR and that would change labels without changing their hash.
+
+    Parameters
+    ----------
+    tags
+        Names of the tags; those of parallelisation (``NCORE``, ``KPAR``) are what this is for.
+    where
+        The setting they come from, for the message.
+
+    Raises
+    ------
+    UserInputError
+        If one of them belongs to the level of theory.
+    """
+    wrong = sorted({"EDIFF", *PHYSICS_TAGS} & set(tags))
+    if wrong:
+        raise UserInputError(
+            f"{where} has {', '.join(wrong)}, which changes labels without changing their hash; remove it there and "
+            "set it in a level of theory of your own"
+        )
 
 
 def check_calculation(settings: VaspSettings, calculation: VaspCalculation, atoms: Atoms, source: str) -> list[str]:

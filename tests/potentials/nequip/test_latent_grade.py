@@ -106,6 +106,12 @@ def test_extending_lowers_the_grade_of_what_was_added(rows):
     assert found.owners.max() < 200
 
 
+def test_features_that_are_no_numbers_have_an_infinite_grade(rows):
+    grade = LatentGrade(("Li",), (active_set(rows),), "a" * 64)
+    broken = np.where(np.arange(N) == 2, np.nan, rows[:2])
+    assert np.isinf(grade.grades(broken, np.zeros(2, dtype=np.int64))).all()
+
+
 def test_state_survives_its_file(tmp_path, rows):
     grade = LatentGrade(("Li", "S"), (active_set(rows), active_set(2 * rows)), "a" * 64)
     grade.save(tmp_path / "active.npz")

@@ -12,7 +12,12 @@ import pytest
 
 from interfaceflow.core.errors import DataFileError, UserInputError
 from interfaceflow.core.progress import LogProgress
-from interfaceflow.potentials.nequip.committee import CommitteeGrade, build_committee_grade, force_spread
+from interfaceflow.potentials.nequip.committee import (
+    CommitteeGrade,
+    build_committee_grade,
+    force_spread,
+    train_committee,
+)
 from interfaceflow.potentials.nequip.model import load_model
 from interfaceflow.potentials.nequip.model_files import ModelFile
 from interfaceflow.potentials.nequip.training import train_nequip
@@ -119,8 +124,9 @@ def test_configurations_without_stress_are_counted_and_train(small_network, tmp_
 
 
 def test_committee_has_a_spread_in_units_of_that_on_its_training_set(small_network, tmp_path):
-    other = train_nequip(small_network.labels, SPECIES, small_network.settings, 2, tmp_path)
-    models = [load_model(small_network.run.checkpoint), load_model(other.checkpoint)]
+    settings = small_network.settings.model_copy(update={"committee_size": 2})
+    runs = train_committee(small_network.labels, SPECIES, settings, 1, tmp_path)
+    models = [load_model(one.checkpoint) for one in runs]
     structures = [one.atoms for one in small_network.labels]
     committee = build_committee_grade(models, structures)
     first = models[0].compute(structures[0])
@@ -133,6 +139,8 @@ def test_committee_has_a_spread_in_units_of_that_on_its_training_set(small_netwo
     assert np.array_equal(back.grades_of(models[0], structures[0], first), grades[: len(structures[0])])
     with pytest.raises(DataFileError, match="of another committee"):
         CommitteeGrade.load(tmp_path / "committee.npz", models[::-1])
+    with pytest.raises(UserInputError, match="cannot go on from 1 networks"):
+        train_committee(small_network.labels, SPECIES, settings, 1, tmp_path, start_from=[runs[0].checkpoint])
     with pytest.raises(UserInputError, match="committee of 1 has no spread"):
         build_committee_grade(models[:1], structures)
 

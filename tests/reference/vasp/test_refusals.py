@@ -5,7 +5,7 @@ from ase.build import bulk, surface
 from stand_in import vasp_settings
 
 from interfaceflow.core.errors import UserInputError
-from interfaceflow.reference.vasp.refusals import check_calculation, check_command
+from interfaceflow.reference.vasp.refusals import check_calculation, check_command, check_site_tags
 from interfaceflow.schemas.vasp import DosCalculation, DynamicsCalculation, RelaxCalculation, StaticCalculation
 
 ROCK_SALT = bulk("LiCl", "rocksalt", a=5.14, cubic=True)
@@ -94,6 +94,12 @@ def test_a_normal_off_z_is_refused():
 def test_a_missing_command_is_refused(command):
     with pytest.raises(UserInputError, match=r"there is no VASP to run: vasp_cmd is .*srun vasp_std.*licence"):
         check_command(command, "vasp_cmd")
+
+
+def test_a_site_s_tags_may_not_change_labels():
+    check_site_tags(["NCORE", "KPAR"], "the site")
+    with pytest.raises(UserInputError, match="the site has EDIFF, ENCUT, which changes labels"):
+        check_site_tags(["NCORE", "ENCUT", "EDIFF"], "the site")
 
 
 def test_a_command_with_a_launcher_is_taken(monkeypatch):

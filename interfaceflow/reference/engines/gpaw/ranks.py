@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 import traceback
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from ase import Atoms
@@ -18,6 +19,9 @@ from ase import Atoms
 from interfaceflow.core.errors import CalculationError
 from interfaceflow.reference.engines.gpaw.ground_state import GroundState
 from interfaceflow.schemas.gpaw import GpawSettings
+
+_WAKE_UP: Final = 2001
+_NAP_S: Final = 2e-3
 
 
 def main() -> None:
@@ -29,7 +33,9 @@ def main() -> None:
     settings: GpawSettings = broadcast(owner.recv() if owner is not None else None, 0, comm=world)
     ranks = _Ranks(settings)
     while True:
-        request = broadcast(_next(owner) if owner is not None else None, 0, comm=world)
+        request = _next(owner) if owner is not None else None
+        _wait_together()
+        request = broadcast(request, 0, comm=world)
         if request is None:
             return
         if world.size != n_ranks:
@@ -88,6 +94,20 @@ def _next(owner: Connection[Any, Any]) -> Any:
         return owner.recv()
     except EOFError:
         return None
+
+
+def _wait_together() -> None:
+    """Return on all ranks once rank 0 has come here; the others sleep, where MPI itself would keep their cores busy."""
+    from gpaw.mpi import world
+
+    if world.rank == 0:
+        for rank in range(1, world.size):
+            world.send(np.ones(1), rank, _WAKE_UP)
+        return
+    call = world.receive(np.zeros(1), 0, _WAKE_UP, block=False)
+    while not world.test(call):
+        time.sleep(_NAP_S)
+    world.wait(call)
 
 
 def _other_mpi(n_ranks: int) -> str:
