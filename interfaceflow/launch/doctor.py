@@ -57,7 +57,7 @@ def examine() -> list[Finding]:
         _mpiexec,
         _built_in_mlp,
         _site_mlp,
-        lambda: _program("VASP", ("vasp_std", "vasp"), "licensed; flows cannot use it yet, only chgnet"),
+        _vasp,
         _cp2k,
         _gpaw,
         _tblite,
@@ -159,11 +159,19 @@ def _cp2k() -> Finding:
     return Finding("CP2K", "works", found)
 
 
-def _program(name: str, commands: tuple[str, ...], remedy: str) -> Finding:
-    found = next(filter(None, map(shutil.which, commands)), None)
-    if found is None:
-        return Finding(name, "absent", "not needed", remedy)
-    return Finding(name, "absent", f"{found}; flows cannot use it yet")
+def _vasp() -> Finding:
+    """Look for VASP's command and potentials, where atomate2 and pymatgen look."""
+    from atomate2 import SETTINGS
+
+    from interfaceflow.reference.vasp.potcars import potcar_root
+    from interfaceflow.reference.vasp.refusals import check_command
+
+    try:
+        check_command(SETTINGS.VASP_CMD, "VASP_CMD of atomate2 (ATOMATE2_VASP_CMD)")
+        found = f"{SETTINGS.VASP_CMD}, potentials in {potcar_root()}"
+    except InterfaceflowError as error:
+        return Finding("VASP", "absent", str(error), "needs a licence; for the levels of theory vasp-... alone")
+    return Finding("VASP", "works", found)
 
 
 def _gpaw() -> Finding:

@@ -47,7 +47,7 @@ class NequIPSettings(Settings):
     device: NequIPDevice = Field(default="auto", description="Where it is trained and run; 'auto' is a GPU if there is")
     grade: NequIPGrade = Field(
         default="latent",
-        description="Extrapolation grade: D-optimality of the network's last features, or the spread of a committee",
+        description="Extrapolation grade: D-optimality of the features its layers make, or the spread of a committee",
     )
     committee_size: int = Field(default=4, ge=2, le=32, description="Networks of a committee")
 

@@ -104,10 +104,6 @@ class VaspSettings(Settings):
     )
     potcars: PotcarSettings = Field(description="Potentials")
 
-    def __hash__(self) -> int:
-        """Hash by content, which the tables by element do not do by themselves."""
-        return hash(self.model_dump_json())
-
     @model_validator(mode="after")
     def _tolerance_is_given(self) -> Self:
         if self.energy_tolerance_eV is None and self.base_set == "none":

@@ -302,6 +302,17 @@ def test_boxes_of_a_crystal_are_lattice_vectors(sigma):
         assert min(box.coincidences) > (0.99 if sigma == 0 else 0.8)
 
 
+def test_a_frame_that_is_thin_enough_joins_with_itself_exactly():
+    frame = random_packing(n_pairs=40).repeat((3, 3, 1))
+    around = find_surroundings(frame, frame.positions[0], 30.0)
+    kinds = frame.numbers[around.indices]
+    best, *_ = choose_boxes(around, kinds, frame.cell.array, cutoff_radius_A=4.0, max_atoms=140, n_boxes=4)
+    across = best.vectors[np.argmax(np.abs(best.vectors[:, 2]))]
+    np.testing.assert_array_equal(np.abs(across), frame.cell.array[2])
+    np.testing.assert_allclose(np.abs(np.linalg.det(best.vectors)), frame.cell.volume / 9, rtol=1e-6)
+    assert min(best.coincidences) > 0.999
+
+
 def test_no_box_where_the_neighbourhood_does_not_fit():
     frame = rock_salt(6)
     around = find_surroundings(frame, frame.positions[0], 20.0)

@@ -11,7 +11,7 @@ from interfaceflow.schemas.recipes import LmsLssPairSettings
 CONFIGS = Path(__file__).parent.parent.parent / "configs" / "recipes" / "lms_lss_pair"
 
 
-@pytest.fixture(params=["smoke.yaml", "full.yaml"])
+@pytest.fixture(params=["smoke.yaml", "smoke_mtp.yaml", "full.yaml"])
 def flow(request):
     settings = LmsLssPairSettings.model_validate(yaml.safe_load((CONFIGS / request.param).read_text()))
     level = LevelOfTheory(name="chgnet", description="", physics=ChgnetSettings(engine="chgnet"))

@@ -1,5 +1,6 @@
 """GPAW itself, on three atoms of Li2S with few plane waves and k-points."""
 
+import gc
 import json
 import os
 import signal
@@ -195,6 +196,21 @@ def test_a_calculation_that_does_not_converge_is_quarantined_and_the_batch_goes_
     labels, quarantined = label_configurations(requests, level_of(hasty), 1, SilentProgress())
     assert labels == []
     assert [label.reason for label in quarantined] == ["the calculation did not converge"]
+
+
+@pytest.mark.slow
+def test_a_worker_labels_on_two_ranks_which_end_with_it(rattled):
+    calculator_of.cache_clear()
+    gc.collect()  # ASE's calculators refer to themselves; their ranks end with them
+    requests = [LabelRequest(rattled, "frame 0", "run"), LabelRequest(rattled.copy(), "frame 1", "run")]
+    requests[1].atoms.info["charge_e"] = 1.0
+    labels, quarantined = label_configurations(requests, level_of(n_ranks=2), 1, SilentProgress())
+    assert quarantined == []
+    assert [label.charge_e for label in labels] == [0.0, 1.0]
+    ranks = [one.pid for one in psutil.Process().children(recursive=True) if "gpaw.ranks" in " ".join(one.cmdline())]
+    assert ranks
+    stop_workers()
+    assert wait_until(lambda: not any(is_running(pid) for pid in ranks))
 
 
 @pytest.mark.slow

@@ -36,6 +36,8 @@ _LARGEST_COSINE: Final = 0.58
 # A seam of which this share does not coincide joins no better than one of unlike things: where two crystals meet,
 # one of them fits and the other does not.
 _TORN: Final = 0.5
+# No seam is counted as better than this, so that of equally good boxes the least skewed is the best.
+_LEAST_TORN: Final = 0.02
 # What a torn seam does to the core fades over this distance, Å: about a screening length of ions and electrons.
 _SCREENING_A: Final = 2.5
 # Share of the largest number of atoms at which boxes end, since some are denser than the surroundings.
@@ -112,13 +114,21 @@ def choose_boxes(
     if longest < smallest:
         return []
     scorer = _Scorer(surroundings, kinds, cutoff_radius_A)
+    own = frame_cell[np.linalg.norm(frame_cell, axis=1) <= longest]
     found, found_scores = _find_coincident(scorer, smallest, longest)
     free, free_scores = _free_vectors(scorer, frame_cell, smallest, longest)
-    # A free vector beside a found one is the same vector in the wrong place.
-    alone = [bool((np.linalg.norm(found - one, axis=1) > _COINCIDENCE_A).all()) for one in free]
-    vectors = np.concatenate([found, free[alone]])
-    scores = np.concatenate([found_scores, free_scores[alone]])
+    # The frame repeats itself exactly along its own vectors; a vector beside a better one is the same in a worse place.
+    alone = [_is_far_from(one, own) for one in found]
+    vectors, scores = np.concatenate([own, found[alone]]), np.concatenate([np.ones(len(own)), found_scores[alone]])
+    alone = [_is_far_from(one, vectors) for one in free]
+    vectors, scores = np.concatenate([vectors, free[alone]]), np.concatenate([scores, free_scores[alone]])
     return _combine(vectors, scores, smallest, largest_volume, n_boxes)
+
+
+def _is_far_from(vector: FloatArray, others: FloatArray) -> bool:
+    """Tell whether a vector, or its opposite, is not one of the others in a slightly different place."""
+    distances = np.minimum(np.linalg.norm(others - vector, axis=1), np.linalg.norm(others + vector, axis=1))
+    return bool((distances > _COINCIDENCE_A).all())
 
 
 def search_radius(cutoff_radius_A: float, max_atoms: int, density_A3: float) -> float:
@@ -140,7 +150,8 @@ class _Scorer:
     """
 
     def __init__(self, surroundings: Surroundings, kinds: NDArray[np.intp], cutoff_radius_A: float) -> None:
-        far = surroundings.distances > _DEFECT_RADIUS * cutoff_radius_A
+        self.defect_radius_A = _DEFECT_RADIUS * cutoff_radius_A
+        far = surroundings.distances > self.defect_radius_A
         self.positions = surroundings.vectors[far]
         self.kinds = kinds[far]
         self.radius_A = _FACE_RADIUS * cutoff_radius_A
@@ -164,10 +175,12 @@ class _Scorer:
     def score(self, vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the coincidence of each vector, shape (n,), and the vectors moved to their mean residual, (n, 3)."""
         near = self._tree.query_ball_point(-0.5 * vectors, self.radius_A)
-        counts = np.array([len(some) for some in near])
-        owner = np.repeat(np.arange(len(vectors)), counts)
+        owner = np.repeat(np.arange(len(vectors)), [len(some) for some in near])
         members = np.concatenate([np.asarray(some, int) for some in near]) if len(owner) else np.empty(0, int)
         moved = self.positions[members] + vectors[owner]
+        kept = np.linalg.norm(moved, axis=1) > self.defect_radius_A
+        owner, members, moved = owner[kept], members[kept], moved[kept]
+        counts = np.bincount(owner, minlength=len(vectors))
         queries = np.column_stack([moved, _KIND_SPACING_A * self.kinds[members]])
         distances, nearest = self._tree_of_kinds.query(queries, distance_upper_bound=_COINCIDENCE_A)
         matched = np.isfinite(distances)
@@ -204,7 +217,7 @@ def _find_coincident(scorer: _Scorer, shortest_A: float, longest_A: float) -> tu
 def _free_vectors(
     scorer: _Scorer, frame_cell: FloatArray, shortest_A: float, longest_A: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Return vectors normal to the frame's faces, short ones and long ones, and the frame's own; with coincidences."""
+    """Return vectors normal to the frame's faces, short ones and long ones, with their coincidences."""
     normals = np.linalg.inv(frame_cell).T
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     lengths = np.arange(shortest_A, longest_A + 1e-9, _LENGTH_STEP_A)
@@ -216,9 +229,7 @@ def _free_vectors(
         best = [part[np.argmax(np.round(coincidences[part], 6))] for part in parts]
         vectors.append(along[best])
         scores.append(coincidences[best])
-    own = frame_cell[np.linalg.norm(frame_cell, axis=1) <= longest_A]
-    # The frame repeats itself exactly along its own vectors; they come first, where they win ties.
-    return np.concatenate([own, *vectors]), np.concatenate([np.ones(len(own)), *scores])
+    return np.concatenate(vectors), np.concatenate(scores)
 
 
 def _combine(
@@ -239,7 +250,7 @@ def _combine(
         & (cosines.max(axis=0) <= _LARGEST_COSINE)
     )
     triples, areas, volumes = triples[allowed], areas[allowed], volumes[allowed]
-    torn = np.minimum((1.0 - scores[triples]) / _TORN, 1.0)
+    torn = np.clip((1.0 - scores[triples]) / _TORN, _LEAST_TORN, 1.0)
     rims = (volumes[:, None] / areas - smallest_height_A) / 2
     costs = (torn * np.exp(-rims / _SCREENING_A)).sum(axis=1) + _VOLUME_COST_PER_A3 * volumes
     order = np.argsort(np.round(costs, 6), kind="stable")[:n_boxes]

@@ -1,7 +1,7 @@
 """What an engine gives whose calculations run as atomate2 jobs: VASP, CP2K.
 
-Such an engine writes input files, runs a program under custodian and reads what it wrote. It has a class that fulfils
-`ReferenceMakers`, and an entry in `_MAKERS`. Everything else is the same for all of
+Such an engine writes input files, runs a program under custodian and reads what it wrote. It has a module in this
+package with a class that fulfils `ReferenceMakers`, and an entry in `_MAKERS`. Everything else is the same for all of
 them and is done in `interfaceflow.jobs.reference.calculation`: one job for each calculation, each in a folder of its
 own; the order of the atoms, their labels, provenance; and quarantine of what failed.
 """
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# Module and class, by engine. The class is made from a level of theory alone.
+# Module of this package and class in it, by engine. The class is made from a level of theory alone.
 _MAKERS: Final = {
-    "cp2k": ("interfaceflow.jobs.reference.cp2k", "Cp2kMakers"),
-    "vasp": ("interfaceflow.jobs.vasp_makers", "VaspMakers"),
+    "cp2k": ("cp2k", "Cp2kMakers"),
+    "vasp": ("vasp", "VaspMakers"),
 }
 
 
@@ -172,5 +172,5 @@ def runs_as_jobs(level: LevelOfTheory) -> bool:
 def makers_of(level: LevelOfTheory) -> ReferenceMakers:
     """Return the Makers of a level of theory whose engine runs as atomate2 jobs."""
     module, name = _MAKERS[level.physics.engine]
-    found = getattr(import_module(module), name)
+    found = getattr(import_module(f"interfaceflow.jobs.reference.{module}"), name)
     return cast(ReferenceMakers, found(level))

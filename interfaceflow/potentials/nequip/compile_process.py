@@ -1,8 +1,8 @@
 """The process that compiles a network: ``python -m interfaceflow.potentials.nequip.compile_process``.
 
-The compiled network gives, beside energies, forces and stress, the features of each atom that its last layer makes and
-its readout takes. NequIP's own compile targets leave those out, and it wants the training set again for an example;
-here the example is a crystal made from the species.
+The compiled network gives, beside energies, forces and stress, the features that its layers make of each atom. NequIP's
+own compile targets leave those out, and it wants the training set again for an example; here the example is a crystal
+made from the species.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from ase import Atoms
 
-INPUTS: Final = ("pos", "edge_index", "atom_types", "cell", "edge_cell_shift")
-OUTPUTS: Final = ("atomic_energy", "total_energy", "forces", "stress", "node_features")
+from interfaceflow.potentials.nequip.layer_features import expose_layer_features
+from interfaceflow.potentials.nequip.model import INPUTS, OUTPUTS
 
 _SEED: Final = 1
 _PER_EDGE: Final = 3
@@ -44,10 +44,11 @@ def compile_checkpoint(checkpoint: str, output: str, device: str) -> None:
 
     set_global_state()
     model = load_saved_model(checkpoint)
+    outputs = [*OUTPUTS, *expose_layer_features(model)]
     facts: dict[str, Any] = {**model.metadata, **get_latest_global_state(only_metadata_related=True)}
     metadata = {key: str(int(value)) if isinstance(value, bool) else str(value) for key, value in facts.items()}
     metadata[NEQUIP_AOTI_INPUTS_KEY] = serialize_aoti_keys(list(INPUTS))
-    metadata[NEQUIP_AOTI_OUTPUTS_KEY] = serialize_aoti_keys(list(OUTPUTS))
+    metadata[NEQUIP_AOTI_OUTPUTS_KEY] = serialize_aoti_keys(outputs)
 
     species, cutoff = metadata["type_names"].split(), float(metadata["r_max"])
     data = from_ase(example_structure(species, cutoff))
@@ -58,7 +59,7 @@ def compile_checkpoint(checkpoint: str, output: str, device: str) -> None:
         model=model,
         device=torch.device(device),
         input_fields=list(INPUTS),
-        output_fields=list(OUTPUTS),
+        output_fields=outputs,
         data={key: data[key] for key in INPUTS},
         batch_map={
             "graph": any_number.STATIC,

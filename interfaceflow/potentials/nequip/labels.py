@@ -123,7 +123,7 @@ def measure_labels(
         energy_shifts_eV=shifts,
         force_scale_eV_A=max(float(np.sqrt(np.mean(forces**2))), _LEAST_FORCE_SCALE_EV_A),
         mean_neighbours=_mean_neighbours([c.atoms for c in configurations[::step]], cutoff_radius_A),
-        has_stress=any(_has_stress(c) for c in configurations),
+        has_stress=any(has_stress(c) for c in configurations),
     )
 
 
@@ -143,7 +143,7 @@ def labels_as_text(configurations: Sequence[LabelledConfiguration]) -> str:
             cell=configuration.atoms.cell,
             pbc=configuration.atoms.pbc,
         )
-        stress = configuration.stress_eV_A3 if _has_stress(configuration) else np.full(6, np.nan)
+        stress = configuration.stress_eV_A3 if has_stress(configuration) else np.full(6, np.nan)
         atoms.calc = SinglePointCalculator(
             atoms, energy=configuration.free_energy_eV, forces=configuration.forces_eV_A, stress=stress
         )
@@ -151,7 +151,8 @@ def labels_as_text(configurations: Sequence[LabelledConfiguration]) -> str:
     return buffer.getvalue()
 
 
-def _has_stress(configuration: LabelledConfiguration) -> bool:
+def has_stress(configuration: LabelledConfiguration) -> bool:
+    """Tell whether a configuration has a stress that can be fitted."""
     stress = configuration.stress_eV_A3
     return stress is not None and bool(np.isfinite(stress).all())
 

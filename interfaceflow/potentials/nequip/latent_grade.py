@@ -1,15 +1,16 @@
-"""The extrapolation grade of a network: D-optimality of the features its last layer makes.
+"""The extrapolation grade of a network: D-optimality of the features its layers make.
 
-The readout is linear in the features x of an atom, E = a (w . x) + b, so the row (x, 1) holds the derivatives of the
-atom's energy with respect to the readout's weights w and the species' shift b, but for constant factors: what a row is
-for a moment tensor potential (doi:10.1016/j.commatsci.2017.08.031), with the layers before the readout held fixed. For
-each species the active set holds those training atoms whose rows span the largest volume. The grade of an atom is the
-largest modulus of its coefficients in them: at most 1 for atoms of the training set, and the thresholds 1.5 and 10 mean
-what they mean there. Without the 1, which ties the coefficients to a sum of one, an atom without neighbours, whose
-features are all zero, would have grade 0.
+The row of an atom holds the invariant features that each layer makes of it, and a 1. The readout is linear in the last
+layer's, E = a (w . x) + b, so these and the 1 are the derivatives of the atom's energy with respect to the weights w
+and the species' shift b, but for constant factors: what a row is for a moment tensor potential
+(doi:10.1016/j.commatsci.2017.08.031). The earlier layers see what the last one no longer shows. For each species the
+active set holds those training atoms whose rows span the largest volume. The grade of an atom is the largest modulus
+of its coefficients in them: at most 1 for atoms of the training set. Without the 1, which ties the coefficients to a
+sum of one, an atom without neighbours, whose features are all zero, would have grade 0.
 
-A network's features may not span all directions. Rows are divided by the root mean square of the species' features,
-and the active set starts from ``FLOOR`` times the unit vectors; of those, the ones that no training atom replaces stay.
+A network's features may not span all directions. Each is divided by its root mean square in the training set (or by
+``FLOOR`` of that of all, if that is more), and the active set starts from ``FLOOR`` times the unit vectors; of those,
+the ones that no training atom replaces stay.
 So a component in a direction the training set does not show counts in units of ``FLOOR``: it raises the grade, and
 rounding errors of single precision, some 1e-6, do not.
 """
@@ -44,15 +45,15 @@ class SpeciesActiveSet:
 
     Attributes
     ----------
-    scale
-        Root mean square of its features in the training set.
+    scales
+        What each feature is divided by, shape (n_features,).
     matrix
-        Selected rows: features over the scale, and a 1; shape (n, n) with n = n_features + 1.
+        Selected rows: features over the scales, and a 1; shape (n, n) with n = n_features + 1.
     owners
         Configuration and atom of each row, shape (n, 2); ``NO_ROW`` for a row that stayed from the start.
     """
 
-    scale: float
+    scales: FloatArray
     matrix: FloatArray
     owners: IntArray
 
@@ -67,9 +68,10 @@ class SpeciesActiveSet:
         owners
             Configuration and atom of each, shape (n_atoms, 2).
         """
-        scale = float(np.sqrt(np.mean(features**2))) or 1.0
-        n = features.shape[1] + 1
-        empty = cls(scale, FLOOR * np.eye(n), np.full((n, 2), NO_ROW, dtype=np.int64))
+        squares = np.mean(features**2, axis=0)
+        scales = np.sqrt(np.maximum(squares, FLOOR**2 * squares.mean())) if squares.any() else np.ones(len(squares))
+        n = len(scales) + 1
+        empty = cls(scales, FLOOR * np.eye(n), np.full((n, 2), NO_ROW, dtype=np.int64))
         return empty.extended(features, owners)
 
     def grades(self, features: FloatArray) -> FloatArray:
@@ -91,7 +93,7 @@ class SpeciesActiveSet:
         entered = selected.owners != NO_ROW
         new_owners = self.owners.copy()
         new_owners[entered] = owners[selected.owners[entered]]
-        return SpeciesActiveSet(self.scale, selected.matrix, new_owners)
+        return SpeciesActiveSet(self.scales, selected.matrix, new_owners)
 
     @property
     def n_seen(self) -> int:
@@ -99,7 +101,7 @@ class SpeciesActiveSet:
         return int((self.owners[:, 0] != NO_ROW).sum())
 
     def _rows(self, features: FloatArray) -> FloatArray:
-        return np.concatenate([features / self.scale, np.ones((len(features), 1))], axis=1)
+        return np.concatenate([features / self.scales, np.ones((len(features), 1))], axis=1)
 
     def _selected(self) -> SelectedRows:
         matrix = self.matrix.copy()
@@ -171,7 +173,7 @@ class LatentGrade:
             {
                 "species": np.array(self.species),
                 "model_sha256": np.array(self.model_sha256),
-                "scales": np.array([one.scale for one in self.active_sets]),
+                "scales": np.array([one.scales for one in self.active_sets]),
                 "matrices": np.array([one.matrix for one in self.active_sets]),
                 "owners": np.array([one.owners for one in self.active_sets]),
             },
@@ -195,7 +197,7 @@ class LatentGrade:
         """
         stored = read_arrays(path, _ARRAYS, "active set of a network")
         rows = zip(stored["scales"], stored["matrices"], stored["owners"], strict=True)
-        active_sets = tuple(SpeciesActiveSet(float(scale), matrix, owners) for scale, matrix, owners in rows)
+        active_sets = tuple(SpeciesActiveSet(scales, matrix, owners) for scales, matrix, owners in rows)
         grade = cls(tuple(map(str, stored["species"])), active_sets, str(stored["model_sha256"]))
         if model_sha256 is not None and grade.model_sha256 != model_sha256:
             raise DataFileError(
@@ -303,7 +305,8 @@ def select_latent_additions(
         extended = extended.extended(features[own], types[own], owners[own] + np.array([n_known, 0]))
         chosen.append(best)
         grades = _largest_grades(extended, features, types, owners)
-        grades[chosen] = 0.0
+        # What the training set knew it still knows, though its rows have made room.
+        grades[first <= threshold] = grades[chosen] = 0.0
     kept = {int(owner) for one in extended.active_sets for owner in one.owners[:, 0]}
     return LatentAdditions(tuple(one for one in chosen if one + n_known in kept), first, extended)
 

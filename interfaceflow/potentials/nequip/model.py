@@ -14,9 +14,9 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from interfaceflow.core.errors import UserInputError, suggest_name
+from interfaceflow.potentials.nequip.layer_features import LAST_LAYER, expose_layer_features, is_layer_field
 from interfaceflow.potentials.nequip.model_files import (
     COMPILED_SUFFIX,
-    FEATURES_FIELD,
     ModelFile,
     ModelInfo,
     check_fits,
@@ -31,7 +31,11 @@ IntArray = NDArray[np.int64]
 
 # A network is compiled for two atoms and two pairs at least.
 _LEAST_SIZE: Final = 2
-_INPUTS: Final = ("pos", "edge_index", "atom_types", "cell", "edge_cell_shift")
+INPUTS: Final = ("pos", "edge_index", "atom_types", "cell", "edge_cell_shift")
+"""Fields a network takes, in order."""
+OUTPUTS: Final = ("atomic_energy", "total_energy", "forces", "stress")
+"""Fields it gives, before the layers' features."""
+_OF_THE_CELL: Final = ("total_energy", "stress")
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class NequIPResult:
     stress_eV_A3
         Voigt order (xx, yy, zz, yz, xz, xy), tension positive as in ASE, shape (6,), eV/Å3; None without a volume.
     features
-        What the last layer gives the readout for each atom, shape (n_atoms, n_features), dimensionless.
+        Invariant features of each atom, layer after layer, shape (n_atoms, n_layers * n_features), dimensionless; the
+        last layer's are what the readout takes.
     """
 
     energy_eV: float
@@ -120,10 +125,7 @@ class NequIPModel:
         tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(self.info.device) for array in arrays]
         outputs = dict(zip(self.info.outputs, self._network(tensors), strict=True))
         found = {name: value.detach().cpu().numpy().astype(np.float64) for name, value in outputs.items()}
-        for name in ("atomic_energy", "forces", FEATURES_FIELD):
-            if name in found:
-                found[name] = found[name][:n_atoms]
-        return found
+        return {name: value if name in _OF_THE_CELL else value[:n_atoms] for name, value in found.items()}
 
     def _unpack(self, found: dict[str, FloatArray], atoms: Atoms) -> NequIPResult:
         site_energies = found["atomic_energy"].reshape(-1)
@@ -131,7 +133,12 @@ class NequIPModel:
         if atoms.cell.rank == 3:
             full = found["stress"].reshape(3, 3)
             stress = np.array([full[0, 0], full[1, 1], full[2, 2], full[1, 2], full[0, 2], full[0, 1]])
-        features = found.get(FEATURES_FIELD, np.zeros((len(atoms), 0)))
+        features = np.zeros((len(atoms), 0))
+        if LAST_LAYER in found:
+            # A hidden layer's invariant features come first, and are as many as the last layer's.
+            n_features = found[LAST_LAYER].shape[1]
+            layers = [found[name][:, :n_features] for name in self.info.outputs if is_layer_field(name)]
+            features = np.concatenate(layers, axis=1)
         return NequIPResult(float(site_energies.sum()), site_energies, found["forces"], stress, features)
 
 
@@ -261,7 +268,6 @@ def _load_compiled(path: str) -> Callable[[list[Tensor]], Sequence[Tensor]]:
 
 
 def _load_eager(path: str, device: str) -> tuple[ModelInfo, Callable[[list[Tensor]], Sequence[Tensor]]]:
-    outputs = ("atomic_energy", "total_energy", "forces", "stress", FEATURES_FIELD)
     with _unchanged_global_state(), warnings.catch_warnings():
         # NequIP calls what PyTorch has deprecated; nothing a user can do about it.
         warnings.simplefilter("ignore")
@@ -270,18 +276,19 @@ def _load_eager(path: str, device: str) -> tuple[ModelInfo, Callable[[list[Tenso
 
         set_global_state()
         model = load_saved_model(path).to(device).eval()
+        outputs = (*OUTPUTS, *expose_layer_features(model))
     facts = model.metadata
     info = ModelInfo(
         species=tuple(facts["type_names"].split()),
         cutoff_radius_A=float(facts["r_max"]),
         device=device,
         precision=facts["model_dtype"],
-        inputs=_INPUTS,
+        inputs=INPUTS,
         outputs=outputs,
     )
 
     def network(inputs: list[Tensor]) -> Sequence[Tensor]:
-        found: dict[str, Any] = model(dict(zip(_INPUTS, inputs, strict=True)))
+        found: dict[str, Any] = model(dict(zip(INPUTS, inputs, strict=True)))
         return [found[name] for name in outputs]
 
     return info, network

@@ -16,11 +16,11 @@ from typing import Final
 
 from interfaceflow.core.errors import DataFileError, UserInputError
 from interfaceflow.core.files import sha256_of
+from interfaceflow.potentials.nequip.layer_features import LAST_LAYER
 
 CHECKPOINT_SUFFIX: Final = ".ckpt"
 PACKAGE_SUFFIX: Final = ".nequip.zip"
 COMPILED_SUFFIX: Final = ".nequip.pt2"
-FEATURES_FIELD: Final = "node_features"
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class ModelInfo:
     @property
     def has_features(self) -> bool:
         """Whether it gives the features that grades are made from."""
-        return FEATURES_FIELD in self.outputs
+        return LAST_LAYER in self.outputs
 
 
 def read_compiled_info(path: Path) -> ModelInfo:

@@ -35,7 +35,7 @@ from interfaceflow.potentials.nequip.config import (
     model_config,
     training_config,
 )
-from interfaceflow.potentials.nequip.labels import labels_as_text, measure_labels, split_by_trajectory
+from interfaceflow.potentials.nequip.labels import has_stress, labels_as_text, measure_labels, split_by_trajectory
 from interfaceflow.potentials.nequip.model_files import CHECKPOINT_SUFFIX, ModelFile, resolve_device
 from interfaceflow.schemas.nequip import NequIPSettings
 
@@ -172,7 +172,7 @@ def train_nequip(
         best_errors={name: math.sqrt(best[key]) for key, name in _ERRORS.items() if key in best},
         n_training=len(kept),
         n_validation=len(checked),
-        n_without_stress=sum(one.stress_eV_A3 is None for one in kept),
+        n_without_stress=sum(not has_stress(one) for one in kept),
         cpu_time_s=_cpu_time_s(history),
     )
 

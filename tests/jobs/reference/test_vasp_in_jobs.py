@@ -13,7 +13,7 @@ from stand_in import COMMAND, vasp_settings, write_potcars
 
 from interfaceflow.core.errors import CalculationError
 from interfaceflow.core.formats.structure_file import read_structure
-from interfaceflow.jobs import vasp_makers
+from interfaceflow.jobs.reference import vasp
 from interfaceflow.jobs.reference.calculation import calculate, label_of
 from interfaceflow.jobs.reference.makers import Segment, makers_of
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
@@ -34,7 +34,7 @@ def level(project, monkeypatch):
     monkeypatch.setitem(SETTINGS, "PMG_VASP_PSP_DIR", str(write_potcars(project / "potentials")))
     monkeypatch.setattr(ATOMATE2, "VASP_CMD", COMMAND)
     monkeypatch.setattr(ATOMATE2, "VASP_GAMMA_CMD", COMMAND)
-    monkeypatch.setattr(vasp_makers, "_POLL_S", 0.05)
+    monkeypatch.setattr(vasp, "_POLL_S", 0.05)
     return LevelOfTheory(name="test", description="For tests", physics=vasp_settings())
 
 

@@ -52,7 +52,7 @@ def test_grade_is_the_change_of_volume_on_exchange(rows):
     volumes = []
     for index in range(N + 1):
         exchanged = found.matrix.copy()
-        exchanged[index] = [*(new / found.scale), 1.0]
+        exchanged[index] = [*(new / found.scales), 1.0]
         volumes.append(abs(np.linalg.det(exchanged) / np.linalg.det(found.matrix)))
     assert found.grades(new[None])[0] == pytest.approx(max(volumes))
 
@@ -79,7 +79,7 @@ def test_direction_never_seen_raises_the_grade(flat_rows):
     inside = flat_rows[:5]
     assert found.grades(inside).max() <= 1.001
     for size in (0.01, 0.1, 1.0):
-        outside = inside + size * found.scale * unseen
+        outside = inside + size * found.scales * unseen
         assert (found.grades(outside) >= 0.4 * size / FLOOR).all()
 
 
@@ -163,7 +163,7 @@ def test_candidates_that_add_something_are_selected(small_network, model, grade)
     assert found.selected == (1,)
     assert found.candidate_grades[0] <= 1.001 < found.candidate_grades[1]
     result = model.compute(squeezed)
-    assert found.grade.grades_of(model, squeezed, result).max() <= 1.01
+    assert found.grade.grades_of(model, squeezed, result).max() <= 1.001
     owners = np.concatenate([one.owners[:, 0] for one in found.grade.active_sets])
     assert 8 + found.selected[0] in owners
 

@@ -66,7 +66,7 @@ def _train_long(labels, settings, folder):
 
 
 def test_killed_training_goes_on_from_its_last_checkpoint(small_network, tmp_path, caplog):
-    settings = small_network.settings.model_copy(update={"max_epochs": 12, "ema": False})
+    settings = small_network.settings.model_copy(update={"max_epochs": 12})
     process = multiprocessing.get_context("spawn").Process(
         target=_train_long, args=(small_network.labels, settings, tmp_path)
     )
@@ -143,6 +143,20 @@ def test_committee_has_a_spread_in_units_of_that_on_its_training_set(small_netwo
         train_committee(small_network.labels, SPECIES, settings, 1, tmp_path, start_from=[runs[0].checkpoint])
     with pytest.raises(UserInputError, match="committee of 1 has no spread"):
         build_committee_grade(models[:1], structures)
+
+
+def test_features_are_invariant_with_odd_features_inside(small_network, tmp_path):
+    settings = small_network.settings.model_copy(update={"parity": True, "max_epochs": 1, "n_features": 4})
+    run = train_nequip(small_network.labels, SPECIES, settings, 1, tmp_path)
+    model = load_model(run.checkpoint)
+    atoms = small_network.labels[0].atoms
+    expected = model.compute(atoms).features
+    assert expected.shape == (96, 2 * 4) and np.ptp(expected, axis=0).min() > 0
+    turned, mirrored = atoms.copy(), atoms.copy()
+    turned.rotate(50.0, (1, 2, 3), rotate_cell=True)
+    mirrored.set_cell(-atoms.cell.array, scale_atoms=True)
+    assert model.compute(turned).features == pytest.approx(expected, abs=1e-9)
+    assert model.compute(mirrored).features == pytest.approx(expected, abs=1e-9)
 
 
 def test_settings_that_fit_nothing_are_refused():

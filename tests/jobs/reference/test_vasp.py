@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import units
 from ase.build import bulk, surface
+from ase.calculators.lj import LennardJones
 from atomate2 import SETTINGS as ATOMATE2
 from custodian.custodian import CustodianError
+from fake_vasp import CALCULATOR
 from jobflow.core.flow import Flow
 from jobflow.managers.local import run_locally
 from pymatgen.core import SETTINGS
@@ -15,8 +18,10 @@ from pymatgen.io.vasp.inputs import Incar, Poscar
 from stand_in import COMMAND, vasp_settings, write_potcars
 
 from interfaceflow.core.errors import CalculationError, UserInputError
-from interfaceflow.jobs import vasp_makers
-from interfaceflow.jobs.vasp_makers import VaspMakers
+from interfaceflow.jobs.reference import vasp
+from interfaceflow.jobs.reference.calculation import calculate
+from interfaceflow.jobs.reference.makers import Segment
+from interfaceflow.jobs.reference.vasp import VaspMakers
 from interfaceflow.reference.engines import engine_of
 from interfaceflow.reference.levels_of_theory import calculator_of
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
@@ -41,7 +46,7 @@ def makers(tmp_path, monkeypatch):
     monkeypatch.setitem(SETTINGS, "PMG_VASP_PSP_DIR", str(write_potcars(tmp_path / "potentials")))
     monkeypatch.setattr(ATOMATE2, "VASP_CMD", COMMAND)
     monkeypatch.setattr(ATOMATE2, "VASP_GAMMA_CMD", COMMAND)
-    monkeypatch.setattr(vasp_makers, "_POLL_S", 0.05)
+    monkeypatch.setattr(vasp, "_POLL_S", 0.05)
     monkeypatch.chdir(tmp_path)
     return VaspMakers(level())
 
@@ -176,3 +181,36 @@ def test_vasp_has_no_calculator():
     assert engine.charged_cells
     with pytest.raises(UserInputError, match="runs VASP, one job a calculation"):
         calculator_of(level())
+
+
+@pytest.mark.slow
+def test_relaxations_labels_and_dynamics_of_the_recipes_run_with_vasp(makers, project):
+    """As every engine whose calculations run as jobs: the order of atoms, their labels, and where a segment goes on."""
+    atoms = bulk("LiCl", "rocksalt", a=5.1)[[1, 0]]
+    atoms.rattle(0.05, rng=np.random.default_rng(4))
+    (frame,) = calculate(makers, makers.static(), atoms, project / "static")
+    assert list(frame.atoms.symbols) == ["Cl", "Li"]
+    np.testing.assert_allclose(frame.atoms.positions, atoms.positions, atol=1e-7)
+    atoms.calc = LennardJones(**CALCULATOR)
+    np.testing.assert_allclose(frame.forces_eV_A, atoms.get_forces(), atol=1e-7)
+    np.testing.assert_allclose(frame.magnetic_moments, [0.2, 0.1])
+
+    segment = Segment(
+        temperature_K=300, timestep_fs=1.0, n_steps=4, sample_every=2, friction_per_fs=0.01, seed=2_000_000_000
+    )
+    atoms.set_velocities([[0.01, 0, 0], [0, -0.02, 0]])
+    first = calculate(makers, makers.molecular_dynamics(segment), atoms, project / "first")
+    assert [frame.step for frame in first] == [0, 1, 2, 3, 4]
+    atoms.positions = first[-1].atoms.positions
+    atoms.set_velocities(first[-1].velocities_A_fs / units.fs)
+    second = calculate(makers, makers.molecular_dynamics(segment), atoms, project / "second", project / "first")
+    np.testing.assert_allclose(second[0].atoms.positions, first[-1].atoms.positions, atol=1e-7)
+    step = second[1].atoms.positions - second[0].atoms.positions
+    np.testing.assert_allclose(step, first[-1].velocities_A_fs, atol=2e-2)
+
+
+@pytest.mark.slow
+def test_a_failure_is_explained_where_labels_are_quarantined(makers, project, monkeypatch):
+    monkeypatch.setenv("FAKE_VASP_FAILS", "brmix-always")
+    with pytest.raises(CalculationError, match=r"MaxCorrections|there is no vasprun"):
+        calculate(makers, makers.static(), lithium(), project / "static")

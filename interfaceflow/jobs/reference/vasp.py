@@ -50,7 +50,7 @@ from interfaceflow.schemas.vasp import (
 # Custodian looks whether VASP has ended, s, and reads its output for errors every so many looks.
 _POLL_S: Final = 1.0
 _LOOKS_PER_CHECK: Final = 30
-# VASP's seeds are smaller than this.
+# VASP takes seeds below this.
 _SEEDS: Final = 900_000_000
 
 
@@ -113,18 +113,19 @@ class VaspMakers:
         return self._maker(RelaxMaker, calculation, (*_ANY_RUN, PotimErrorHandler()))
 
     def molecular_dynamics(self, segment: Segment) -> BaseVaspMaker:
-        """Return the Maker of one segment of Langevin dynamics at constant volume, which starts from velocities."""
-        return self.dynamics(
-            DynamicsCalculation(
-                ensemble="nvt-langevin",
-                timestep_fs=segment.timestep_fs,
-                # The first of VASP's steps is the configuration that goes in.
-                n_steps=segment.n_steps + 1,
-                temperature_K=segment.temperature_K,
-                friction_per_fs=segment.friction_per_fs,
-                seed=segment.seed % _SEEDS,
-            )
+        """Return the Maker of a segment of Langevin dynamics.
+
+        VASP computes one configuration a step, the first of which went in, so one more step gives the last one.
+        """
+        calculation = DynamicsCalculation(
+            ensemble="nvt-langevin",
+            timestep_fs=segment.timestep_fs,
+            n_steps=segment.n_steps + 1,
+            temperature_K=segment.temperature_K,
+            friction_per_fs=segment.friction_per_fs,
+            seed=segment.seed % _SEEDS,
         )
+        return self.dynamics(calculation)
 
     def dynamics(self, calculation: DynamicsCalculation) -> BaseVaspMaker:
         """Return the Maker of one segment of molecular dynamics."""
@@ -177,21 +178,7 @@ class VaspMakers:
         CalculationError
             If the files are absent or cannot be read, or are of another level of theory.
         """
-        return [
-            Frame(
-                atoms=frame.atoms,
-                free_energy_eV=frame.free_energy_eV,
-                energy_eV=frame.energy_eV,
-                forces_eV_A=frame.forces_eV_A,
-                stress_eV_A3=frame.stress_eV_A3,
-                charge_e=frame.charge_e,
-                converged=frame.converged,
-                step=frame.step,
-                magnetic_moments=frame.magnetic_moments,
-                velocities_A_fs=frame.velocities_A_fs,
-            )
-            for frame in read_vasp_frames(folder)
-        ]
+        return [Frame(**vars(frame)) for frame in read_vasp_frames(folder)]
 
     def _maker(
         self, maker: type[BaseVaspMaker], calculation: VaspCalculation, handlers: tuple[ErrorHandler, ...]
