@@ -22,16 +22,17 @@ from interfaceflow.active_learning.cutouts.neighbourhoods import (
 )
 from interfaceflow.core.errors import UserInputError
 from interfaceflow.core.files import FileRef
-from interfaceflow.core.formats.labelled_file import read_labelled, write_labelled
+from interfaceflow.core.formats.labelled_file import read_labelled
 from interfaceflow.core.formats.structure_file import read_structure, read_structures, write_structures
 from interfaceflow.core.labels import PHASE, check_labels
 from interfaceflow.core.progress import Progress, progress_reporter
 from interfaceflow.jobs.datasets import extend_dataset
 from interfaceflow.jobs.potentials import fit_potential
+from interfaceflow.jobs.reference.labels import label_batch
 from interfaceflow.jobs.wiring import wire
 from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.potentials.mtp.calculator import MTPCalculator
-from interfaceflow.reference.labelling import LabelRequest, label_configurations
+from interfaceflow.reference.labelling import LabelRequest
 from interfaceflow.schemas.cutouts import (
     CutoutPlan,
     CutoutRecord,
@@ -98,8 +99,8 @@ def cut_out(
 
 
 @job
-def label_cutouts(cutouts: CutoutsDoc, plan: LearningPlan, name: str) -> LabelsDoc:
-    """Label cut-outs with the reference calculation.
+def label_cutouts(cutouts: CutoutsDoc, plan: LearningPlan, name: str) -> LabelsDoc | Response[LabelsDoc]:
+    """Label cut-outs with the reference calculation, see `label_batch`.
 
     Parameters
     ----------
@@ -117,16 +118,7 @@ def label_cutouts(cutouts: CutoutsDoc, plan: LearningPlan, name: str) -> LabelsD
         LabelRequest(_bare(atoms), f"cut-out of {name}, atom {record.atom}", f"cut-outs of {name}")
         for atoms, record in zip(read_structures(cutouts.frames.path()), cutouts.cutouts, strict=True)
     ]
-    labelled, quarantined = label_configurations(requests, plan.level, plan.reference.n_workers, progress_reporter())
-    path = workspace.path("labels.xyz")
-    if labelled:
-        write_labelled(labelled, path)
-    return LabelsDoc(
-        configurations=FileRef.of(path) if labelled else None,
-        n_labels=len(labelled),
-        quarantined=tuple(quarantined),
-        provenance=workspace.provenance(),
-    )
+    return label_batch(requests, plan.level, plan.reference, f"cut-outs of {name}", workspace)
 
 
 @job

@@ -15,22 +15,19 @@ from interfaceflow.active_learning.candidates import choose_largest_grades
 from interfaceflow.active_learning.stopping import decide_status, is_finished
 from interfaceflow.core.child_process import run_side_by_side
 from interfaceflow.core.files import FileRef
-from interfaceflow.core.formats.labelled_file import read_labelled, write_labelled
+from interfaceflow.core.formats.labelled_file import read_labelled
 from interfaceflow.core.formats.structure_file import read_structures, write_structures
-from interfaceflow.core.labelled import LabelledConfiguration
 from interfaceflow.core.progress import progress_reporter
 from interfaceflow.datasets.ladder import near_cubic_repeats
 from interfaceflow.dynamics.guard import Guard
 from interfaceflow.dynamics.guarded import GuardedRun, GuardedSettings, run_guarded_md
 from interfaceflow.jobs.datasets import extend_dataset
 from interfaceflow.jobs.potentials import category_of, fit_potential, pair_style_of, select_for_training
-from interfaceflow.jobs.reference.labels import label_jobs, sort_out
-from interfaceflow.jobs.reference.makers import runs_as_jobs
+from interfaceflow.jobs.reference.labels import label_batch
 from interfaceflow.jobs.wiring import wire
 from interfaceflow.jobs.workspace import Workspace, load_structure
-from interfaceflow.reference.labelling import LabelRequest, label_configurations
-from interfaceflow.reference.quarantine import check_quarantined_share
-from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc, QuarantinedLabel
+from interfaceflow.reference.labelling import LabelRequest
+from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc
 from interfaceflow.schemas.learning import (
     ExplorationDoc,
     LabelsDoc,
@@ -40,8 +37,6 @@ from interfaceflow.schemas.learning import (
     SelectionDoc,
 )
 from interfaceflow.schemas.learning_plan import LearningPlan
-from interfaceflow.schemas.reference import CalculationDoc
-from interfaceflow.schemas.settings import ReferenceSettings
 from interfaceflow.schemas.structures import RelaxationDoc, StructureFile
 from interfaceflow.structures.production import remove_vacancies
 
@@ -255,53 +250,7 @@ def label_frames(selection: SelectionDoc, plan: LearningPlan, round_index: int) 
         LabelRequest(atoms, f"{trajectory}, frame {number}", trajectory)
         for number, atoms in enumerate(read_structures(selection.frames.path()))
     ]
-    reference = plan.reference
-    if runs_as_jobs(plan.level):
-        jobs = label_jobs(requests, plan.level, workspace)
-        collected = wire(
-            collect_labels([job.output for job in jobs], reference, trajectory),
-            f"collect {trajectory}",
-            "light",
-            workspace.parents,
-        )
-        return Response(replace=Flow([*jobs, collected], output=collected.output))
-    labelled, quarantined = label_configurations(
-        requests, plan.level, reference.n_workers, progress_reporter(), workspace.folder
-    )
-    check_quarantined_share(len(labelled), quarantined, reference.max_quarantined_share, trajectory)
-    return _labels_document(labelled, quarantined, workspace)
-
-
-@job
-def collect_labels(calculations: list[CalculationDoc], reference: ReferenceSettings, trajectory: str) -> LabelsDoc:
-    """Bring the labels of jobs together, and quarantine what failed.
-
-    Parameters
-    ----------
-    calculations
-        One for each frame.
-    reference
-        Share of bad labels at which the flow stops.
-    trajectory
-        Name of the batch.
-    """
-    labelled, quarantined = sort_out(calculations)
-    check_quarantined_share(len(labelled), quarantined, reference.max_quarantined_share, trajectory)
-    return _labels_document(labelled, quarantined, Workspace())
-
-
-def _labels_document(
-    labelled: list[LabelledConfiguration], quarantined: list[QuarantinedLabel], workspace: Workspace
-) -> LabelsDoc:
-    path = workspace.path("labels.xyz")
-    if labelled:
-        write_labelled(labelled, path)
-    return LabelsDoc(
-        configurations=FileRef.of(path) if labelled else None,
-        n_labels=len(labelled),
-        quarantined=tuple(quarantined),
-        provenance=workspace.provenance(),
-    )
+    return label_batch(requests, plan.level, plan.reference, trajectory, workspace)
 
 
 @job

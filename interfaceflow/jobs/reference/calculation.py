@@ -142,6 +142,7 @@ def label_of(
         charge_e=frame.charge_e,
         converged=frame.converged,
         magnetic_moments=frame.magnetic_moments,
+        atomic_charges_e=frame.atomic_charges_e,
     )
 
 
@@ -185,9 +186,14 @@ def _like(frame: Frame, atoms: Atoms, order: NDArray[np.intp]) -> Frame:
         frame,
         atoms=sorted_atoms,
         forces_eV_A=frame.forces_eV_A[place],
-        magnetic_moments=None if frame.magnetic_moments is None else frame.magnetic_moments[place],
-        velocities_A_fs=None if frame.velocities_A_fs is None else frame.velocities_A_fs[place],
+        magnetic_moments=_placed(frame.magnetic_moments, place),
+        atomic_charges_e=_placed(frame.atomic_charges_e, place),
+        velocities_A_fs=_placed(frame.velocities_A_fs, place),
     )
+
+
+def _placed(values: NDArray[np.float64] | None, place: NDArray[np.intp]) -> NDArray[np.float64] | None:
+    return None if values is None else values[place]
 
 
 def _explain(error: Exception, makers: ReferenceMakers, folder: Path) -> str:

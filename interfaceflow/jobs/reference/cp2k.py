@@ -334,6 +334,7 @@ class Cp2kMakers:
                 converged=evaluation.converged,
                 step=step,
                 magnetic_moments=evaluation.magnetic_moments,
+                atomic_charges_e=evaluation.atomic_charges_e,
                 velocities_A_fs=None if velocities is None else velocities.vectors[number],
             )
             for number, (step, where, evaluation) in enumerate(

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobflow.core.job import Job, job
+from jobflow.core.flow import Flow
+from jobflow.core.job import Job, Response, job
 
 from interfaceflow.core.errors import CalculationError
 from interfaceflow.core.files import FileRef
 from interfaceflow.core.formats.labelled_file import read_labelled, write_labelled
 from interfaceflow.core.labelled import LabelledConfiguration
+from interfaceflow.core.progress import progress_reporter
 from interfaceflow.jobs.reference.calculation import CALCULATION_FOLDER, calculate, label_of
-from interfaceflow.jobs.reference.makers import makers_of
+from interfaceflow.jobs.reference.makers import makers_of, runs_as_jobs
 from interfaceflow.jobs.wiring import wire
 from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.reference.engines import engine_of
 from interfaceflow.reference.engines.engine import check_request
-from interfaceflow.reference.labelling import LabelRequest
+from interfaceflow.reference.labelling import LabelRequest, label_configurations
 from interfaceflow.reference.labels import reason_to_quarantine
 from interfaceflow.reference.levels_of_theory import packages_of
+from interfaceflow.reference.quarantine import check_quarantined_share
 from interfaceflow.schemas.datasets import QuarantinedLabel
+from interfaceflow.schemas.learning import LabelsDoc
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 from interfaceflow.schemas.reference import CalculationDoc, LabelTask
+from interfaceflow.schemas.settings import ReferenceSettings
 
 
 @job
@@ -52,6 +57,71 @@ def label_configuration(task: LabelTask, level: LevelOfTheory) -> CalculationDoc
         n_labels=1,
         provenance=workspace.provenance(*packages_of(level)),
     )
+
+
+def label_batch(
+    requests: Sequence[LabelRequest],
+    level: LevelOfTheory,
+    reference: ReferenceSettings,
+    batch: str,
+    workspace: Workspace,
+) -> LabelsDoc | Response[LabelsDoc]:
+    """Label configurations inside a job, in this process or by jobs that take the place of that job.
+
+    Where the engine runs as jobs these are one ``label_configuration`` for each configuration and a
+    ``collect_labels``.
+
+    Parameters
+    ----------
+    requests
+        Configurations and where they came from.
+    level
+        Level of theory.
+    reference
+        Number of workers, and the share of bad labels at which the flow stops.
+    batch
+        What the batch is, in words.
+    workspace
+        Of the job that asks.
+
+    Raises
+    ------
+    UserInputError
+        If a configuration cannot be computed.
+    CalculationError
+        If too many labels cannot be trusted.
+    """
+    if runs_as_jobs(level):
+        jobs = label_jobs(requests, level, workspace)
+        collected = collect_labels([job.output for job in jobs], reference, batch)
+        wire(collected, f"collect {batch}", "light", workspace.parents)
+        return Response(replace=Flow([*jobs, collected], output=collected.output))
+    labelled, quarantined = label_configurations(
+        requests, level, reference.n_workers, progress_reporter(), workspace.folder
+    )
+    return _labels_document(labelled, quarantined, reference, batch, workspace)
+
+
+@job
+def collect_labels(calculations: list[CalculationDoc], reference: ReferenceSettings, batch: str) -> LabelsDoc:
+    """Bring the labels of jobs together, and quarantine what failed.
+
+    Parameters
+    ----------
+    calculations
+        One for each configuration.
+    reference
+        Share of bad labels at which the flow stops.
+    batch
+        What the batch is, in words.
+
+    Raises
+    ------
+    CalculationError
+        If too many labels cannot be trusted.
+    """
+    labelled, quarantined = sort_out(calculations)
+    return _labels_document(labelled, quarantined, reference, batch, Workspace())
 
 
 def label_jobs(requests: Sequence[LabelRequest], level: LevelOfTheory, workspace: Workspace) -> list[Job]:
@@ -118,4 +188,23 @@ def failed_calculation(source: str, reason: str, level: LevelOfTheory, workspace
         folder=workspace.shown_path(CALCULATION_FOLDER),
         reason=reason,
         provenance=workspace.provenance(*packages_of(level)),
+    )
+
+
+def _labels_document(
+    labelled: Sequence[LabelledConfiguration],
+    quarantined: Sequence[QuarantinedLabel],
+    reference: ReferenceSettings,
+    batch: str,
+    workspace: Workspace,
+) -> LabelsDoc:
+    check_quarantined_share(len(labelled), quarantined, reference.max_quarantined_share, batch)
+    path = workspace.path("labels.xyz")
+    if labelled:
+        write_labelled(labelled, path)
+    return LabelsDoc(
+        configurations=FileRef.of(path) if labelled else None,
+        n_labels=len(labelled),
+        quarantined=tuple(quarantined),
+        provenance=workspace.provenance(),
     )

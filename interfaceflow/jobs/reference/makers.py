@@ -87,6 +87,8 @@ class Frame:
         Number of the frame: 0 for the configuration that went in, n after n steps of ions or of dynamics.
     magnetic_moments
         Moments, shape (n_atoms,), Bohr magnetons; None where there is no spin.
+    atomic_charges_e
+        Charges of the atoms by the program's own population analysis, shape (n_atoms,), e; None where it gives none.
     velocities_A_fs
         Velocities, shape (n_atoms, 3), Å/fs. Needed of the last frame of a segment, from which the next one goes on.
     """
@@ -101,6 +103,7 @@ class Frame:
     step: int = 0
     magnetic_moments: Array | None = None
     velocities_A_fs: Array | None = None
+    atomic_charges_e: Array | None = None
 
 
 class ReferenceMakers(Protocol):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 import numpy as np
+from ase import Atoms
 from jobflow.core.flow import Flow
 from jobflow.core.job import Response, job
 
 from interfaceflow.core.errors import CalculationError
 from interfaceflow.core.progress import progress_reporter
 from interfaceflow.jobs.reference.calculation import CALCULATION_FOLDER, calculate, label_of, turn
-from interfaceflow.jobs.reference.makers import Frame, makers_of, runs_as_jobs
+from interfaceflow.jobs.reference.makers import Frame, ReferenceMakers, makers_of, runs_as_jobs
 from interfaceflow.jobs.wiring import wire
 from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.reference.checkpoint import calculation_identity
@@ -26,6 +30,10 @@ from interfaceflow.reference.workers import WorkerFailure, map_in_workers
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 from interfaceflow.schemas.settings import ReferenceSettings
 from interfaceflow.schemas.structures import RelaxationDoc, RelaxationRequest
+
+# Runs of a program that relax one structure, and by how much each asks for smaller forces than the one before.
+_MOST_RUNS: Final = 4
+_TIGHTER: Final = 0.4
 
 
 @job
@@ -102,24 +110,47 @@ def relax_structure(request: RelaxationRequest, level: LevelOfTheory, settings: 
     """
     workspace = Workspace()
     task = _task(request, level, settings, workspace)
-    folder = workspace.path(CALCULATION_FOLDER)
     makers = makers_of(level)
     if not task.relax_ions:
-        (*_, frame) = calculate(makers, makers.static(), task.atoms, folder)
+        (*_, frame) = calculate(makers, makers.static(), task.atoms, workspace.path(CALCULATION_FOLDER))
         return _document(0, request, _relaxation(frame, frame, task), level, workspace)
-    maker = makers.relax(task.free_axes, task.force_tolerance_eV_A, task.max_steps)
     # First vector along x, the second in the xy plane, as programs that relax cells want them.
     cell, rotation = task.atoms.cell.standard_form()
     upright = task.atoms.copy()
     upright.positions = task.atoms.positions @ rotation.T
     upright.set_cell(cell)
-    (*_, last) = calculate(makers, maker, upright, folder)
+    last = _relax_upright(makers, upright, task, workspace)
     turned_back = turn(last, rotation)
     if task.free_axes == "none":
         turned_back.atoms.set_cell(task.atoms.cell)
     elif task.free_axes == "normal":
         turned_back.atoms.cell[:2] = task.atoms.cell[:2]
     return _document(0, request, _relaxation(last, turned_back, task), level, workspace)
+
+
+def _relax_upright(makers: ReferenceMakers, start: Atoms, task: RelaxationTask, workspace: Workspace) -> Frame:
+    """Relax a configuration, and go on from where that ended until forces and free stress are within tolerance.
+
+    A program stops by a criterion of its own, and its basis or grid is that of the cell it started with, so the first
+    run of a free cell is seldom the last. The frame's ``step`` counts the steps of all runs.
+    """
+    atoms, tolerance, n_steps = start, task.force_tolerance_eV_A, 0
+    for number in range(1, _MOST_RUNS + 1):
+        folder = workspace.path(CALCULATION_FOLDER if number == 1 else f"{CALCULATION_FOLDER}-{number}")
+        maker = makers.relax(task.free_axes, tolerance, task.max_steps - n_steps)
+        (*_, last) = calculate(makers, maker, atoms, folder)
+        n_steps += last.step
+        if (
+            task.free_axes == "none"
+            or n_steps >= task.max_steps
+            or is_relaxed(*_left(last, task), task.force_tolerance_eV_A)
+        ):
+            break
+        atoms = start.copy()
+        atoms.set_cell(last.atoms.cell)
+        atoms.positions = last.atoms.positions
+        tolerance *= _TIGHTER
+    return replace(last, step=n_steps)
 
 
 def _relax_in_jobs(
@@ -142,13 +173,18 @@ def _relax_in_jobs(
 
 def _relaxation(upright: Frame, frame: Frame, task: RelaxationTask) -> Relaxation:
     """Judge the last frame of a relaxation; the first one is in axes whose third is the normal."""
-    if upright.stress_eV_A3 is None and task.free_axes != "none":
-        raise CalculationError(f"{task.source}: the cell was relaxed, and the calculation gave no stress")
-    stress = np.zeros(6) if upright.stress_eV_A3 is None else upright.stress_eV_A3
-    max_force, max_stress = residuals_of(upright.forces_eV_A, stress, task.free_axes)
+    max_force, max_stress = _left(upright, task)
     label = label_of(frame, task.atoms, task.level, source=task.source, trajectory=f"relaxed {task.source}")
     within = not task.relax_ions or is_relaxed(max_force, max_stress, task.force_tolerance_eV_A)
     return Relaxation(label, max_force, max_stress, frame.step, converged=frame.converged and within)
+
+
+def _left(upright: Frame, task: RelaxationTask) -> tuple[float, float]:
+    """Return the largest force, eV/Å, and the largest free stress component, eV/Å3, of a frame."""
+    if upright.stress_eV_A3 is None and task.free_axes != "none":
+        raise CalculationError(f"{task.source}: the cell was relaxed, and the calculation gave no stress")
+    stress = np.zeros(6) if upright.stress_eV_A3 is None else upright.stress_eV_A3
+    return residuals_of(upright.forces_eV_A, stress, task.free_axes)
 
 
 def _task(

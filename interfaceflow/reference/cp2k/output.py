@@ -29,9 +29,6 @@ _FORCE: Final = re.compile(rf"^ +\d+ +\d+ +[A-Z][a-z]? +{_THREE} *$|^ FORCES\| +
 _STRESS_UNIT: Final = re.compile(r"STRESS\| Analytical stress tensor \[(\w+)\]")
 _STRESS_ROW: Final = re.compile(rf"STRESS\| +[xyz] +{_THREE} *$", re.MULTILINE)
 _GPA: Final = {"GPa": 1.0, "bar": 1.0e-4}
-_SPIN_ROW: Final = re.compile(
-    rf"^ +\d+ +[A-Z][a-z]? +\d+ +{_NUMBER} +{_NUMBER} +{_NUMBER} +({_NUMBER}) *$", re.MULTILINE
-)
 _FRAME_NUMBER: Final = re.compile(r"\bi = +(\d+)")
 
 
@@ -52,6 +49,8 @@ class Evaluation:
         Stress in Voigt order (xx, yy, zz, yz, xz, xy), shape (6,), tension positive, eV/Å3.
     magnetic_moments
         Mulliken spin moments, shape (n_atoms,), Bohr magnetons; None without spin polarisation.
+    atomic_charges_e
+        Mulliken charges, shape (n_atoms,), e.
     converged
         Whether the electronic loop converged.
     """
@@ -61,6 +60,7 @@ class Evaluation:
     forces_eV_A: Array
     stress_eV_A3: Array
     magnetic_moments: Array | None
+    atomic_charges_e: Array | None
     converged: bool
 
 
@@ -155,15 +155,27 @@ def _read_evaluation(block: str, where: str) -> Evaluation:
     free_energy = float(energy[1]) * HARTREE_TO_EV
     # CP2K's own sign is that of a pressure.
     stress = -np.array(rows, dtype=float) * _GPA[unit[1]] / EV_PER_A3_TO_GPA
-    moments = _SPIN_ROW.findall(block) if "Spin moment" in block else []
+    charges, moments = _read_populations(block)
     return Evaluation(
         free_energy_eV=free_energy,
         energy_eV=free_energy - (0.5 * float(entropy[1]) * HARTREE_TO_EV if entropy else 0.0),
         forces_eV_A=forces * HARTREE_TO_EV / BOHR_TO_A,
         stress_eV_A3=stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]],
-        magnetic_moments=np.array(moments, dtype=float) if moments else None,
+        magnetic_moments=moments,
+        atomic_charges_e=charges,
         converged="SCF run converged" in block,
     )
+
+
+def _read_populations(block: str) -> tuple[Array | None, Array | None]:
+    """Return Mulliken's charges and, where there are two spins, moments of the atoms."""
+    table = block.partition("Mulliken Population Analysis")[2].partition("# Total charge")[0]
+    rows = [words for line in table.splitlines() if (words := line.split()) and words[0].isdigit()]
+    if not rows:
+        return None, None
+    if "Spin moment" not in table:
+        return np.array([row[-1] for row in rows], dtype=float), None
+    return np.array([row[-2] for row in rows], dtype=float), np.array([row[-1] for row in rows], dtype=float)
 
 
 def _read(file: Path) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ase.calculators.calculator import Calculator
 
 from interfaceflow.core.errors import CalculationError
+from interfaceflow.reference.cp2k.installation import check_ready
 from interfaceflow.reference.engines.engine import Engine
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 
@@ -23,4 +24,5 @@ ENGINE = Engine(
     elements=frozenset(),
     charged_cells=True,
     make_calculator=_make_calculator,
+    check_ready=check_ready,
 )

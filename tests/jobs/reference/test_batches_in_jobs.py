@@ -54,9 +54,11 @@ def test_batches_go_on_without_what_failed(backend, fake_cp2k, cp2k_level, monke
     small, large = cell(), cell().repeat((1, 1, 2))
     sampling = wire(
         sample_training_set(
-            relaxed("metal", small),
-            relaxed("binary", cell(a=5.4)),
-            relaxed("interface", large),
+            {
+                "metal": relaxed("metal", small),
+                "binary": relaxed("binary", cell(a=5.4)),
+                "interface": relaxed("interface", large),
+            },
             LADDER,
             cp2k_level,
             reference,

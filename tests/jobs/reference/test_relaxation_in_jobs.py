@@ -2,10 +2,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from jobflow.core.flow import Flow
-from jobflow.core.job import job
-from jobflow.core.store import JobStore
-from jobflow.managers.local import run_locally
-from maggma.stores import MemoryStore
+from run_relaxations import documents_of, take
 from small_project import QuietObserver, add_test_flow
 from stored import store_structure
 
@@ -17,11 +14,6 @@ from interfaceflow.launch.rerun import plan_failed, rerun
 from interfaceflow.launch.runner import run_jobs
 from interfaceflow.schemas.settings import ReferenceSettings
 from interfaceflow.schemas.structures import RelaxationDoc, RelaxationRequest
-
-
-@job
-def take(document):
-    return document
 
 
 @pytest.mark.slow
@@ -51,24 +43,6 @@ def test_documents_are_those_of_a_relaxation_in_this_process(project, fake_cp2k,
         read_structure(in_jobs[1].structure.file.path()).cell.array[:2], mixed.cell.array[:2], atol=1e-10
     )
     assert "custodian" in in_jobs[0].provenance.package_versions
-
-
-def documents_of(cells, level):
-    store = JobStore(MemoryStore())
-    store.connect()
-    requests = [
-        RelaxationRequest(
-            kind="bulk", name=name, structure=store_structure(atoms), free_axes=free_axes, relax_ions=relax_ions
-        )
-        for name, atoms, free_axes, relax_ions in cells
-    ]
-    relaxations = relax(requests, level, ReferenceSettings(force_tolerance_eV_A=0.02))
-    # What comes after sees one document of the list, as the flows do.
-    taken = [take(relaxations.output[number]) for number in range(len(cells))]
-    responses = run_locally(
-        Flow([relaxations, *taken]), store=store, ensure_success=True, raise_immediately=True, log=False
-    )
-    return [max(responses[one.uuid].items())[1].output for one in taken]
 
 
 def test_a_relaxation_that_failed_is_run_again_alone(project, fake_cp2k, cp2k_level, monkeypatch):

@@ -26,11 +26,13 @@ def test_an_evaluation_is_read_in_our_units_and_signs():
     # CP2K prints the pressure's sign: 15.44 GPa along z is -0.0964 eV/Å3 of tension.
     assert evaluation.stress_eV_A3[2] == pytest.approx(-0.09638, abs=1e-4)
     assert evaluation.magnetic_moments is None
+    np.testing.assert_allclose(evaluation.atomic_charges_e, [4.6e-5, -4.6e-5], atol=1e-9)
 
 
 def test_two_spins_give_moments():
     (evaluation,) = read_evaluations(DATA / "silicon-two-spins.out")
     np.testing.assert_allclose(evaluation.magnetic_moments, [0.0, 0.0], atol=1e-5)
+    np.testing.assert_allclose(evaluation.atomic_charges_e, [4.6e-5, -4.6e-5], atol=1e-9)
 
 
 def test_the_forces_of_later_releases_are_read_as_well(tmp_path):
