@@ -6,7 +6,9 @@ from typing import NoReturn
 
 from interfaceflow.core.errors import UserInputError
 from interfaceflow.reference.engines.engine import Engine
+from interfaceflow.reference.vasp.potcars import check_potcars, potcar_root
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
+from interfaceflow.schemas.vasp import VaspSettings
 
 
 def _refuse_calculator(level: LevelOfTheory) -> NoReturn:
@@ -16,10 +18,18 @@ def _refuse_calculator(level: LevelOfTheory) -> NoReturn:
     )
 
 
+def _check_potentials(level: LevelOfTheory, elements: frozenset[str]) -> None:
+    """Refuse elements without the potential that the level of theory names; the command is looked for by the jobs."""
+    assert isinstance(level.physics, VaspSettings)
+    potcar_root()
+    check_potcars(level.physics, sorted(elements))
+
+
 ENGINE = Engine(
     name="vasp",
     packages=("atomate2", "custodian", "pymatgen"),
     elements=frozenset(),
     charged_cells=True,
     make_calculator=_refuse_calculator,
+    check_ready=_check_potentials,
 )
