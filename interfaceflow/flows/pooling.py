@@ -40,6 +40,7 @@ class PooledTrainingMaker(Maker):
 
     Examples
     --------
+    >>> from interfaceflow.schemas.settings import MtpSettings
     >>> maker = PooledTrainingMaker(potential=MtpSettings(level=12), seed=1, limits={"Li3PS4": 3000})
     >>> flow = maker.make({"Li3PS4": first, "Li3B11O18": second})  # doctest: +SKIP
     """

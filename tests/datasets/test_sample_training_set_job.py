@@ -172,14 +172,14 @@ def test_bad_labels_are_left_out_up_to_a_limit_and_beyond_it_the_flow_stops(stor
     physics = AseSettings(engine="ase", calculator="broken_calculators:FailsOneInThree", package_version="of this test")
     level = LevelOfTheory(name="broken", description="Fails one time in three", physics=physics)
     lenient, strict = (ReferenceSettings(n_workers=1, max_quarantined_share=share) for share in (0.9, 0.1))
-    relaxed = sampling.function_args[:3]
-    document = sample_training_set(*relaxed, LADDER, level, lenient, 5).run(store).output
+    (relaxed,) = sampling.function_args[:1]
+    document = sample_training_set(relaxed, LADDER, level, lenient, 5).run(store).output
     reasons = {label.reason for label in document.quarantined}
     assert reasons == {"the calculation did not converge"}
     assert document.n_training + document.n_held_out + len(document.quarantined) == 2 * 2 + 3 + 3 + 3
     stop_workers()
     with pytest.raises(CalculationError, match=r"the training set: . of 13 labels .*the calculation did not converge"):
-        sample_training_set(*relaxed, LADDER, level, strict, 5).run(store)
+        sample_training_set(relaxed, LADDER, level, strict, 5).run(store)
 
 
 def test_new_labels_extend_the_training_part(store, sampling):

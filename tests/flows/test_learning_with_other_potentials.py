@@ -74,7 +74,6 @@ def plan_with(potential, **learning) -> LearningPlan:
         potential=potential,
         learning=LearningSettings(
             cells=[{"cell": "interface", "temperature_K": 60}, {"cell": "metal", "temperature_K": 60}],
-            metal_cell_atoms=32,
             duration_ps=0.2,
             max_labels_per_round=2,
             **learning,
@@ -161,7 +160,9 @@ def run_flow(plan):
     """Run the learning flow and a short production behind it; return all stored documents."""
     requests = make_requests()
     relaxed = relax(requests.output, plan.level, plan.reference)
-    learning = PotentialLearningMaker(plan=plan).make(*(relaxed.output[i] for i in range(3)))
+    learning = PotentialLearningMaker(plan=plan).make(
+        {"metal": relaxed.output[0], "binary": relaxed.output[1]}, relaxed.output[2], bulk_cell_atoms=32
+    )
     cell = make_production_cell()
     production = wire(
         run_production(cell.output, learning.output.potential, melting_point(80.0), 0.5, PRODUCTION, 1e6, 1),

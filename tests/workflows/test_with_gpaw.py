@@ -31,7 +31,7 @@ def with_gpaw(recipe: dict) -> dict:
     recipe["reference"]["level_of_theory"] = "gpaw-quick"
     recipe["structures"]["metal"]["miller"] = [1, 0, 0]
     recipe["structures"]["slabs"] = {"n_layers": [3, 5], "vacuum_A": 6}
-    recipe["structures"]["interface"].update(metal_thickness_A=8, binary_thickness_A=5, max_atoms=16)
+    recipe["structures"]["interface"].update(max_strain=0.12, metal_thickness_A=8, binary_thickness_A=5, max_atoms=16)
     recipe["structures"]["production_cell"]["target_atoms"] = 200
     for trajectory in recipe["training_set"]["trajectories"]:
         trajectory.update(
