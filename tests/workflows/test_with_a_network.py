@@ -38,6 +38,8 @@ def with_a_network(recipe: dict) -> dict:
             trajectory["strains"] = [-0.03, 0.0, 0.04]
     recipe["reference"]["force_tolerance_eV_A"] = 0.3
     recipe["learning"].update(break_threshold=3)
+    # So small a network melts the metal near 250 K.
+    recipe["melting_point"].update(lowest_K=100, highest_K=600, resolution_K=350)
     del recipe["production"]["n_ranks"]
     return recipe
 
