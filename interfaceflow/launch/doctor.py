@@ -61,6 +61,7 @@ def examine() -> list[Finding]:
         _cp2k,
         _gpaw,
         _tblite,
+        _nequip,
         _folder,
     ]
     return [check() for check in checks]
@@ -207,6 +208,19 @@ def _tblite() -> Finding:
             "tblite", "absent", "needed for the level of theory gfn1-xtb alone", "pip install 'interfaceflow[xtb]'"
         )
     return Finding("tblite", "works", version("tblite"))
+
+
+def _nequip() -> Finding:
+    """Look for NequIP and the compiler that its networks need."""
+    if find_spec("nequip") is None:
+        return Finding(
+            "NequIP", "absent", "needed for potential.kind: nequip alone", "pip install 'interfaceflow[nequip]'"
+        )
+    compiler = os.environ.get("CXX", "g++")
+    if shutil.which(compiler) is None:
+        remedy = "install one (Debian: apt-get install g++), or name one in $CXX"
+        return Finding("NequIP", "broken", f"{version('nequip')}, without the C++ compiler {compiler}", remedy)
+    return Finding("NequIP", "works", f"{version('nequip')}, compiled by {compiler}")
 
 
 def _folder() -> Finding:
