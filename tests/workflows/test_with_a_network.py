@@ -1,21 +1,10 @@
 """The smoke recipe, smaller still, with a network in place of the moment tensor potential: same commands and report."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 import yaml
-
-_SMALLER = Path(__file__).parent / "test_decomposition_interfaces.py"
-
-
-def smaller_recipe():
-    """Return the module with the smaller recipe and the way to call the command line."""
-    spec = importlib.util.spec_from_file_location("smaller_recipe", _SMALLER)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from smaller_recipe import interfaceflow, job_states, still_smaller
 
 
 def with_a_network(recipe: dict) -> dict:
@@ -46,22 +35,21 @@ def with_a_network(recipe: dict) -> dict:
 
 @pytest.mark.slow
 def test_the_recipe_runs_with_a_network_in_place_of_mtp(tmp_path):
-    smaller = smaller_recipe()
     config = tmp_path / "test.yaml"
-    config.write_text(yaml.safe_dump(with_a_network(smaller.still_smaller())))
+    config.write_text(yaml.safe_dump(with_a_network(still_smaller())))
 
-    done = smaller.interfaceflow("run", str(config), folder=tmp_path)
+    done = interfaceflow("run", str(config), folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
-    assert {job["state"] for job in smaller.job_states(tmp_path)} == {"COMPLETED"}
-    potentials = json.loads(smaller.interfaceflow("query", "potentials", "--json", folder=tmp_path).stdout)
+    assert {job["state"] for job in job_states(tmp_path)} == {"COMPLETED"}
+    potentials = json.loads(interfaceflow("query", "potentials", "--json", folder=tmp_path).stdout)
     assert {(row["kind"], row["has_grade"]) for row in potentials} == {("nequip", True)}
     assert all(row["held_out_force_rmse_eV_A"] < 0.2 for row in potentials)
-    rounds = json.loads(smaller.interfaceflow("query", "rounds", "--json", folder=tmp_path).stdout)
+    rounds = json.loads(interfaceflow("query", "rounds", "--json", folder=tmp_path).stdout)
     assert all(row["largest_grade"] > 0 for row in rounds)
-    production = json.loads(smaller.interfaceflow("query", "production", "--json", folder=tmp_path).stdout)
+    production = json.loads(interfaceflow("query", "production", "--json", folder=tmp_path).stdout)
     assert len(production) == 3 and all(row["largest_grade"] > 0 for row in production)
-    transport = json.loads(smaller.interfaceflow("query", "transport", "--json", folder=tmp_path).stdout)
+    transport = json.loads(interfaceflow("query", "transport", "--json", folder=tmp_path).stdout)
     assert {(row["label"], row["direction"]) for row in transport} == {
         (label, direction) for label in ("metal-Li", "binary-Li") for direction in ("in-plane", "out-of-plane")
     }

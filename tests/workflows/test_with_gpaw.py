@@ -1,13 +1,10 @@
 """The smoke recipe on a cell of a dozen atoms, labelled by real density functional theory: same commands and report."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 import yaml
-
-_SMALLER = Path(__file__).parent / "test_decomposition_interfaces.py"
+from smaller_recipe import interfaceflow, job_states, still_smaller
 
 # Far from converged, so that a label takes seconds; gpaw-pbe is the same engine with numbers to be believed.
 QUICK = """
@@ -15,14 +12,6 @@ name: gpaw-quick
 description: GPAW, PBE, far from converged in cutoff and k-points
 physics: {engine: gpaw, cutoff_eV: 250, k_spacing_per_A: 1.0, smearing_width_eV: 0.2}
 """
-
-
-def smaller_recipe():
-    """Return the module with the smaller recipe and the way to call the command line."""
-    spec = importlib.util.spec_from_file_location("smaller_recipe", _SMALLER)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def with_gpaw(recipe: dict) -> dict:
@@ -43,16 +32,15 @@ def with_gpaw(recipe: dict) -> dict:
 
 @pytest.mark.slow
 def test_the_recipe_runs_with_labels_by_gpaw(tmp_path):
-    smaller = smaller_recipe()
     config = tmp_path / "test.yaml"
-    config.write_text(yaml.safe_dump(with_gpaw(smaller.still_smaller())))
+    config.write_text(yaml.safe_dump(with_gpaw(still_smaller())))
     (tmp_path / "gpaw-quick.yaml").write_text(QUICK)
 
-    done = smaller.interfaceflow("run", str(config), folder=tmp_path)
+    done = interfaceflow("run", str(config), folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
-    assert {job["state"] for job in smaller.job_states(tmp_path)} == {"COMPLETED"}
-    datasets = json.loads(smaller.interfaceflow("query", "datasets", "--json", folder=tmp_path).stdout)
+    assert {job["state"] for job in job_states(tmp_path)} == {"COMPLETED"}
+    datasets = json.loads(interfaceflow("query", "datasets", "--json", folder=tmp_path).stdout)
     assert {row["level_of_theory"] for row in datasets} == {"gpaw-quick"}
     report = (tmp_path / "report.html").read_text()
     assert "labels by gpaw-quick" in report
