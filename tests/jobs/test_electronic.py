@@ -1,8 +1,12 @@
 """Electronic structure through its jobs, with the stand-in for VASP: gap of 3 eV, mass of one half, given charges."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.io import write
 from atomate2 import SETTINGS as ATOMATE2
 from fake_vasp import BAND_GAP_EV, CONDUCTION_MASS
 from jobflow.core.flow import Flow
@@ -241,3 +245,12 @@ def test_a_crystal_from_its_relaxation_to_its_charges(level, store, monkeypatch)
     assert charges.n_frames == 1
     (lithium,) = (group for group in charges.groups if group.element == "Li")
     assert lithium.mean_charge_e == pytest.approx(0.8, abs=0.1)  # the pair potential draws the ions nearer
+
+
+@pytest.mark.slow
+def test_the_how_to_page_is_right(level, capsys):
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "vasp-and-clusters.md").read_text()
+    (script,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    write("LiCl.cif", salt())
+    exec(script, {})
+    assert re.search(r"^3\.00 eV, densities of states in .*\.npz$", capsys.readouterr().out, re.MULTILINE)
