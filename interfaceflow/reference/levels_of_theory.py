@@ -62,6 +62,12 @@ def packages_of(level: LevelOfTheory) -> tuple[str, ...]:
     return engine_of(level).packages + ((own,) if own else ())
 
 
+def levels_of_engine(engine: str) -> tuple[str, ...]:
+    """Return the names of the installed levels of theory that an engine computes, sorted."""
+    levels = [_read(path) for path in _installed_levels()]
+    return tuple(sorted(level.name for level in levels if level.physics.engine == engine))
+
+
 def _installed_levels() -> list[Path]:
     folder = files("interfaceflow.configs").joinpath("levels_of_theory")
     return [Path(str(entry)) for entry in folder.iterdir() if entry.name.endswith(".yaml")]

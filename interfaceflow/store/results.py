@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from interfaceflow.schemas.base import Doc
 from interfaceflow.schemas.datasets import DatasetDoc, QuarantinedLabel
+from interfaceflow.schemas.electronic import BaderDoc
 from interfaceflow.schemas.learning import LabelsDoc, LearningRoundDoc
 from interfaceflow.schemas.settings import RecipeSettings
 
+_WITH_QUARANTINE: Final = DatasetDoc | LabelsDoc | LearningRoundDoc | BaderDoc
 D = TypeVar("D", bound=Doc)
 
 
@@ -57,7 +59,7 @@ class FlowResults:
     @property
     def quarantined(self) -> tuple[QuarantinedLabel, ...]:
         """The labels that were refused, each once, in order of completion."""
-        docs = [stored.doc for stored in self.docs if isinstance(stored.doc, DatasetDoc | LabelsDoc | LearningRoundDoc)]
+        docs = [stored.doc for stored in self.docs if isinstance(stored.doc, _WITH_QUARANTINE)]
         return tuple(dict.fromkeys(label for doc in docs for label in doc.quarantined))
 
     def all_of(self, kind: type[D]) -> list[D]:

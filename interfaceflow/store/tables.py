@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from interfaceflow.core.errors import UserInputError, suggest_name
 from interfaceflow.schemas.datasets import DatasetDoc, FitErrors, MtpDetails, ParityDoc, PotentialDoc
 from interfaceflow.schemas.dynamics import MeltingPointDoc, ProductionDoc
+from interfaceflow.schemas.electronic import BaderDoc, DensityOfStatesDoc, EffectiveMassDoc
 from interfaceflow.schemas.energetics import EnergeticsDoc, SurfaceEnergyDoc
 from interfaceflow.schemas.learning import LearningRoundDoc
 from interfaceflow.schemas.level_comparison import LevelComparisonDoc
@@ -278,6 +279,70 @@ def _relaxation_rows(results: FlowResults) -> Iterator[Row]:
             }
 
 
+def _gap_rows(results: FlowResults) -> Iterator[Row]:
+    for stored in results.docs:
+        if isinstance(stored.doc, DensityOfStatesDoc):
+            doc = stored.doc
+            row: Row = {name: getattr(doc, name) for name in _GAP_FIELDS}
+            yield row | {"formula": doc.structure.formula, "file": doc.arrays.uri, "job_uuid": stored.uuid}
+
+
+def _bader_rows(results: FlowResults) -> Iterator[Row]:
+    for stored in results.docs:
+        if not isinstance(stored.doc, BaderDoc):
+            continue
+        doc = stored.doc
+        shared: Row = {"level_of_theory": doc.level_of_theory, "file": doc.arrays.uri, "job_uuid": stored.uuid}
+        for group in doc.groups:
+            yield {
+                "name": doc.name,
+                "by": group.by,
+                "group": group.name,
+                "element": group.element,
+                "lower_A": None,
+                "upper_A": None,
+                "n_frames": doc.n_frames,
+                "n_atoms": group.n_atoms,
+                "mean_charge_e": group.mean_charge_e,
+                "spread_e": group.spread_e,
+                "frame_spread_e": group.frame_spread_e,
+            } | shared
+        for layer in doc.layers:
+            yield {
+                "name": doc.name,
+                "by": "layer and element",
+                "group": None,
+                "element": layer.element,
+                "lower_A": layer.lower_A,
+                "upper_A": layer.upper_A,
+                "n_frames": doc.n_frames,
+                "n_atoms": layer.mean_n_atoms,
+                "mean_charge_e": layer.mean_charge_e,
+                "spread_e": None,
+                "frame_spread_e": None,
+            } | shared
+
+
+def _mass_rows(results: FlowResults) -> Iterator[Row]:
+    for stored in results.docs:
+        if isinstance(stored.doc, EffectiveMassDoc):
+            doc = stored.doc
+            first, second, third = doc.principal_masses_me
+            yield {
+                "name": doc.name,
+                "formula": doc.structure.formula,
+                "band": doc.band,
+                "k_point": " ".join(f"{coordinate:g}" for coordinate in doc.k_point),
+                "mass_1_me": first,
+                "mass_2_me": second,
+                "mass_3_me": third,
+                "conductivity_mass_me": doc.conductivity_mass_me,
+                "is_extremum": doc.is_extremum,
+                "level_of_theory": doc.level_of_theory,
+                "job_uuid": stored.uuid,
+            }
+
+
 _ENERGETICS_FIELDS = tuple(
     name
     for name in EnergeticsDoc.model_fields
@@ -320,6 +385,17 @@ _RELAXATION_FIELDS = (
     "n_steps",
     "converged",
     "area_A2",
+    "level_of_theory",
+)
+
+_GAP_FIELDS = (
+    "name",
+    "gap_eV",
+    "is_metal",
+    "valence_maximum_eV",
+    "conduction_minimum_eV",
+    "fermi_energy_eV",
+    "spin_polarised",
     "level_of_theory",
 )
 
@@ -464,5 +540,47 @@ KINDS: dict[str, Kind] = {
         "a relaxed structure and its energy",
         (*_RELAXATION_FIELDS, "formula", "n_atoms", "energy_per_atom_eV", "file", "job_uuid"),
         _relaxation_rows,
+    ),
+    "gaps": Kind(
+        "gap of a structure, and the file of its density of states",
+        (*_GAP_FIELDS, "formula", "file", "job_uuid"),
+        _gap_rows,
+    ),
+    "bader-charges": Kind(
+        "Bader charge by phase, region, layer and element",
+        (
+            "name",
+            "by",
+            "group",
+            "element",
+            "lower_A",
+            "upper_A",
+            "n_frames",
+            "n_atoms",
+            "mean_charge_e",
+            "spread_e",
+            "frame_spread_e",
+            "level_of_theory",
+            "file",
+            "job_uuid",
+        ),
+        _bader_rows,
+    ),
+    "effective-masses": Kind(
+        "effective mass of electrons or holes",
+        (
+            "name",
+            "formula",
+            "band",
+            "k_point",
+            "mass_1_me",
+            "mass_2_me",
+            "mass_3_me",
+            "conductivity_mass_me",
+            "is_extremum",
+            "level_of_theory",
+            "job_uuid",
+        ),
+        _mass_rows,
     ),
 }

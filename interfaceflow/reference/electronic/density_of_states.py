@@ -133,6 +133,22 @@ def band_edges(eigenvalues_eV: Array, n_electrons: float) -> BandEdges:
     return BandEdges(highest_filled, float(eigenvalues_eV.ravel()[~is_filled].min()))
 
 
+def k_point_of_edge(eigenvalues_eV: Array, k_points: Array, edge_eV: float) -> Array:
+    """Return the first k-point that has a state at a band edge.
+
+    Parameters
+    ----------
+    eigenvalues_eV
+        As `band_edges` takes them.
+    k_points
+        Shape (n_k_points, 3).
+    edge_eV
+        An edge that `band_edges` found in these eigenvalues, eV.
+    """
+    _, k_index, _ = np.argwhere(eigenvalues_eV == edge_eV)[0]
+    return np.asarray(k_points[k_index], dtype=float)
+
+
 def gap_from_density(dos: DensityOfStates, threshold: float = 1e-2) -> BandEdges:
     """Return the band edges where a density of states around the Fermi level falls below a threshold.
 

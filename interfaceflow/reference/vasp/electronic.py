@@ -118,7 +118,7 @@ def read_bader_charges(folder: Path) -> Array:
     Raises
     ------
     CalculationError
-        If a density is absent.
+        If a density is absent, cut short or not finite.
     """
     valence, core, all_valence = (_read_density(folder, name) for name in ("CHGCAR", "AECCAR0", "AECCAR2"))
     structure = valence.structure
@@ -135,9 +135,16 @@ def read_bader_charges(folder: Path) -> Array:
 def _read_density(folder: Path, name: str) -> Any:
     from pymatgen.io.vasp.outputs import Chgcar
 
+    path = existing_file(folder, name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return Chgcar.from_file(str(existing_file(folder, name)))
+        try:
+            density = Chgcar.from_file(str(path))
+        except (ValueError, EOFError) as error:
+            raise CalculationError(f"{path}: cut short or not written by VASP ({error})") from error
+    if not np.isfinite(density.data["total"]).all():
+        raise CalculationError(f"{path}: holds densities that are not numbers; look at vasp.out beside it")
+    return density
 
 
 def _by_spin(orbitals: Any) -> Array:

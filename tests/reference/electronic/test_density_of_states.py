@@ -7,6 +7,7 @@ from interfaceflow.reference.electronic.density_of_states import (
     band_edges,
     broaden_levels,
     gap_from_density,
+    k_point_of_edge,
     sum_by_species,
 )
 
@@ -84,3 +85,12 @@ def test_projections_are_added_by_species():
     by_species = sum_by_species(projections, ["S", "Li", "S"])
     assert list(by_species) == ["Li", "S"]
     np.testing.assert_array_equal(by_species["S"], projections[0] + projections[2])
+
+
+def test_where_the_edges_of_an_indirect_gap_are():
+    levels = np.array([[[0.0, 3.0], [-1.0, 2.0], [-2.0, 4.0]], [[-1.0, 5.0], [-1.0, 5.0], [-1.0, 5.0]]])
+    points = np.array([[0, 0, 0], [0, 0, 0.25], [0, 0, 0.5]])
+    edges = band_edges(levels, 2)
+    assert edges.gap_eV == 2.0
+    np.testing.assert_array_equal(k_point_of_edge(levels, points, edges.valence_maximum_eV), points[0])
+    np.testing.assert_array_equal(k_point_of_edge(levels, points, edges.conduction_minimum_eV), points[1])

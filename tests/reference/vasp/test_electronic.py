@@ -67,3 +67,15 @@ def test_bader_charges_add_up_to_the_charge_of_the_cell(tmp_path, dos_run):
     assert charges.sum() == pytest.approx(0, abs=1e-4)
     with pytest.raises(CalculationError, match="there is no CHGCAR"):
         read_bader_charges(dos_run)
+
+
+def test_a_damaged_density_is_no_result(tmp_path):
+    folder = run_stand_in(tmp_path / "run", SALT, BaderCalculation())
+    whole = (folder / "CHGCAR").read_text()
+    (folder / "CHGCAR").write_text(whole[: len(whole) // 2])
+    with pytest.raises(CalculationError, match=r"CHGCAR: cut short"):
+        read_bader_charges(folder)
+    first_values = whole.splitlines()[12]
+    (folder / "CHGCAR").write_text(whole.replace(first_values, " NaN" * 5))
+    with pytest.raises(CalculationError, match=r"CHGCAR: holds densities that are not numbers"):
+        read_bader_charges(folder)
