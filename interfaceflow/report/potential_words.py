@@ -18,7 +18,7 @@ _NO_COULOMB = (
 )
 
 _GRADES = {
-    "latent": "Its extrapolation grade is the D-optimality of the features that its last layer makes.",
+    "latent": "Its extrapolation grade is the D-optimality of the features that its layers make.",
     "committee": "Its extrapolation grade is the spread of a committee of networks, in units of the largest spread "
     "on the training set.",
 }

@@ -217,7 +217,7 @@ def test_a_network_learns_from_the_frames_its_grade_finds(project, grade):
     assert first.n_labels == first.n_selected
     potential = last(docs, LearningRoundDoc).potential
     assert potential.warm_start and potential.has_grade and potential.model.kind == "nequip"
-    assert potential.n_training == first.dataset.n_training
+    assert potential.n_training == last(docs, LearningRoundDoc).dataset.n_training
     assert potential.model.grade_file.path().is_file()
     assert last(docs, ParityDoc).errors == potential.held_out_errors
     production = last(docs, ProductionDoc)

@@ -159,7 +159,7 @@ def test_a_network_is_described(demo: DemoFlow) -> None:
     page = build_report(flow_results([("explore", learnt.model_copy(update={"potential": potential}))]))
     _check_html(page)
     assert "NequIP network of 3 layers, l ≤ 2, 16 features, cutoff 5 Å a layer" in page
-    assert "the D-optimality of the features that its last layer makes" in page
+    assert "the D-optimality of the features that its layers make" in page
 
 
 def test_repulsion_under_the_potential_is_told(demo: DemoFlow) -> None:
