@@ -88,7 +88,7 @@ def test_a_relaxation_is_resumed_and_ends_in_the_crystal(rattled, tmp_path):
 
 @pytest.mark.slow
 def test_molecular_dynamics_carries_the_density_along_and_is_resumed(lithium_sulfide, tmp_path):
-    task = SamplingTask(lithium_sulfide, 300.0, 2.0, 4, 2, 5, level_of(), "Li2S-300K", tmp_path / "run.npz")
+    task = SamplingTask(lithium_sulfide, 300.0, 2.0, 4, 2, 5, level_of(), "Li2S-300K", checkpoint=tmp_path / "run.npz")
     whole = sample_trajectory(task, no_progress)
 
     def stop_after_the_third(n=1):
@@ -97,7 +97,9 @@ def test_molecular_dynamics_carries_the_density_along_and_is_resumed(lithium_sul
             raise KeyboardInterrupt
 
     counted: list[int] = []
-    again = SamplingTask(lithium_sulfide, 300.0, 2.0, 4, 2, 5, level_of(), "Li2S-300K", tmp_path / "again.npz")
+    again = SamplingTask(
+        lithium_sulfide, 300.0, 2.0, 4, 2, 5, level_of(), "Li2S-300K", checkpoint=tmp_path / "again.npz"
+    )
     with pytest.raises(KeyboardInterrupt):
         sample_trajectory(again, stop_after_the_third)
     calculator_of.cache_clear()  # a new process has no density to start from
