@@ -35,7 +35,7 @@ from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.reference.checkpoint import SamplingCheckpoint, calculation_identity
 from interfaceflow.reference.dynamics import SamplingTask, sample_trajectory
 from interfaceflow.reference.labelling import LabelRequest, label_configurations
-from interfaceflow.reference.labels import reason_to_quarantine
+from interfaceflow.reference.labels import part_labels
 from interfaceflow.reference.levels_of_theory import packages_of
 from interfaceflow.reference.quarantine import check_quarantined_share
 from interfaceflow.reference.workers import WorkerFailure, map_in_workers
@@ -377,10 +377,7 @@ def _sort_out(name: str, outcome: Outcome) -> tuple[list[LabelledConfiguration],
     """Part the labels one can trust from those one cannot."""
     if isinstance(outcome, WorkerFailure):
         return [], [QuarantinedLabel(source=name, reason=outcome.reason)]
-    reasons = [(frame, reason_to_quarantine(frame)) for frame in outcome]
-    trusted = [frame for frame, reason in reasons if reason is None]
-    refused = [QuarantinedLabel(source=frame.source, reason=reason) for frame, reason in reasons if reason is not None]
-    return trusted, refused
+    return part_labels(outcome)
 
 
 def _thin_out_runs(

@@ -21,14 +21,12 @@ from interfaceflow.core.errors import CalculationError, UserInputError
 from interfaceflow.core.files import FileRef, write_atomically
 from interfaceflow.core.labels import PHASE, WITHOUT_LABELS, has_labels, region_names
 from interfaceflow.jobs.reference.calculation import CALCULATION_FOLDER, calculate, to_structure
-from interfaceflow.jobs.reference.makers import makers_of
+from interfaceflow.jobs.reference.makers import check_configuration, makers_of
 from interfaceflow.jobs.wiring import wire
 from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.reference.electronic.charge_averages import average_charge, charges_by_layer, layer_edges
 from interfaceflow.reference.electronic.density_of_states import band_edges, k_point_of_edge
 from interfaceflow.reference.electronic.effective_mass import conductivity_mass, effective_masses
-from interfaceflow.reference.engines import engine_of
-from interfaceflow.reference.engines.engine import check_request
 from interfaceflow.reference.levels_of_theory import levels_of_engine, packages_of
 from interfaceflow.reference.vasp.electronic import (
     read_bader_charges,
@@ -202,7 +200,7 @@ def compute_bader_charges(
     frames = [load_structure(snapshot) for snapshot in snapshots]
     _check_same_atoms(frames, name)
     for atoms, source in zip(frames, sources, strict=True):
-        _check(makers, atoms, source)
+        check_configuration(makers, makers.level, atoms, source)
     charges = [
         wire(compute_snapshot_charges(snapshot, source, level), f"charges of {source}", "dft", workspace.parents)
         for snapshot, source in zip(snapshots, sources, strict=True)
@@ -310,16 +308,11 @@ def _vasp_makers(level: LevelOfTheory, what: str) -> VaspMakers:
     return cast("VaspMakers", makers_of(level))
 
 
-def _check(makers: VaspMakers, atoms: Atoms, source: str) -> None:
-    check_request(engine_of(makers.level), atoms, source)
-    makers.check(atoms, source)
-
-
 def _run(
     makers: VaspMakers, maker: Maker, atoms: Atoms, source: str, workspace: Workspace
 ) -> tuple[Path, NDArray[np.intp]]:
     """Run a calculation and return its folder, and for each atom of its files the index of ours."""
-    _check(makers, atoms, source)
+    check_configuration(makers, makers.level, atoms, source)
     folder = workspace.path(CALCULATION_FOLDER)
     (*_, frame) = calculate(makers, maker, atoms, folder)
     if not frame.converged:

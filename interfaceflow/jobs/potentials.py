@@ -14,10 +14,10 @@ from interfaceflow.core.formats.labelled_file import read_labelled
 from interfaceflow.core.labels import region_names
 from interfaceflow.dynamics.pair_style import PairStyle
 from interfaceflow.jobs.potential_kinds import kind_of
-from interfaceflow.jobs.potential_kinds.kind import RunChoices, as_configurations
+from interfaceflow.jobs.potential_kinds.kind import RunChoices, compare_with_labels
 from interfaceflow.jobs.wiring import Category
 from interfaceflow.jobs.workspace import Workspace
-from interfaceflow.potentials.evaluation import compare_labels, errors_by_group, force_errors_by_group
+from interfaceflow.potentials.evaluation import errors_by_group, force_errors_by_group
 from interfaceflow.schemas.datasets import DatasetDoc, ParityDoc, PotentialDoc
 from interfaceflow.schemas.settings import PotentialSettings
 
@@ -52,7 +52,7 @@ def evaluate_potential(dataset: DatasetDoc, potential: PotentialDoc) -> ParityDo
     workspace = Workspace()
     held_out = read_labelled(dataset.held_out.path())
     computed = kind_of(potential.model.kind).compute(workspace, potential, held_out)
-    comparison = compare_labels(as_configurations(held_out, potential.species), computed, potential.species)
+    comparison = compare_with_labels(held_out, computed, potential.species)
     temperatures = [None if c.temperature_K is None else f"{c.temperature_K:g}" for c in held_out]
     by_temperature = errors_by_group(comparison, temperatures)
     regions = np.concatenate([region_names(c.atoms) for c in held_out])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 
 from interfaceflow.core.labelled import LabelledConfiguration
+from interfaceflow.schemas.datasets import QuarantinedLabel
 
 # A distance below this share of the sum of the covalent radii is no configuration but an accident.
 SMALLEST_DISTANCE_SHARE: Final = 0.55
@@ -46,13 +48,8 @@ def take_label(
     """
     energy = float(atoms.get_potential_energy())
     results = atoms.calc.results
-    bare = atoms.copy()
-    bare.set_constraint()
-    bare.info = {}
-    for name in ("momenta", "initial_magmoms", "initial_charges"):
-        bare.arrays.pop(name, None)
     return LabelledConfiguration(
-        atoms=bare,
+        atoms=bare_configuration(atoms),
         free_energy_eV=_free_energy(atoms, energy),
         energy_eV=energy,
         forces_eV_A=np.array(atoms.get_forces(apply_constraint=False), dtype=float),
@@ -68,6 +65,16 @@ def take_label(
     )
 
 
+def bare_configuration(atoms: Atoms) -> Atoms:
+    """Return a copy with cell, elements, positions and label arrays, and nothing of how it was computed."""
+    bare: Atoms = atoms.copy()
+    bare.set_constraint()
+    bare.info = {}
+    for name in ("momenta", "initial_magmoms", "initial_charges"):
+        bare.arrays.pop(name, None)
+    return bare
+
+
 def _free_energy(atoms: Atoms, energy: float) -> float:
     try:
         return float(atoms.get_potential_energy(force_consistent=True))
@@ -77,6 +84,21 @@ def _free_energy(atoms: Atoms, energy: float) -> float:
 
 def _per_atom(values: object) -> NDArray[np.float64] | None:
     return None if values is None else np.array(values, dtype=float)
+
+
+def part_labels(
+    labels: Iterable[LabelledConfiguration],
+) -> tuple[list[LabelledConfiguration], list[QuarantinedLabel]]:
+    """Part the labels one can trust from those one cannot, each of these with its reason; both in order."""
+    trusted: list[LabelledConfiguration] = []
+    quarantined: list[QuarantinedLabel] = []
+    for label in labels:
+        reason = reason_to_quarantine(label)
+        if reason is None:
+            trusted.append(label)
+        else:
+            quarantined.append(QuarantinedLabel(source=label.source, reason=reason))
+    return trusted, quarantined
 
 
 def reason_to_quarantine(configuration: LabelledConfiguration) -> str | None:

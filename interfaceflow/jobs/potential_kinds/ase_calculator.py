@@ -14,10 +14,9 @@ from interfaceflow.core.formats.labelled_file import read_labelled
 from interfaceflow.core.labelled import LabelledConfiguration
 from interfaceflow.core.progress import progress_reporter
 from interfaceflow.dynamics.pair_style import PairStyle
-from interfaceflow.jobs.potential_kinds.kind import RunChoices, as_configurations
+from interfaceflow.jobs.potential_kinds.kind import RunChoices, compare_with_labels
 from interfaceflow.jobs.wiring import Category
 from interfaceflow.jobs.workspace import Workspace
-from interfaceflow.potentials.evaluation import compare_labels
 from interfaceflow.potentials.external.ase_calculator import CalculatorFile, compute_with, load_calculator
 from interfaceflow.potentials.external.lammps_commands import external_commands, external_program
 from interfaceflow.schemas.datasets import AseDetails, DatasetDoc, FitErrors, PotentialDoc
@@ -106,7 +105,7 @@ KIND = AseKind()
 
 
 def _errors(described: CalculatorFile, labelled: Sequence[LabelledConfiguration], species: Sequence[str]) -> FitErrors:
-    return compare_labels(as_configurations(labelled, species), _compute(described, labelled, species), species).errors
+    return compare_with_labels(labelled, _compute(described, labelled, species), species).errors
 
 
 def _compute(

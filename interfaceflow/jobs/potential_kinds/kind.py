@@ -16,6 +16,7 @@ from interfaceflow.datasets.vacuum import has_vacuum
 from interfaceflow.dynamics.pair_style import PairStyle
 from interfaceflow.jobs.wiring import Category
 from interfaceflow.jobs.workspace import Workspace
+from interfaceflow.potentials.evaluation import Comparison, compare_labels
 from interfaceflow.schemas.datasets import DatasetDoc, PotentialDoc
 from interfaceflow.schemas.settings import PotentialSettings, Precision, ProductionSettings, SiteNequIPStyle
 
@@ -104,3 +105,10 @@ def as_configurations(labelled: Sequence[LabelledConfiguration], species: Sequen
         )
         for label in labelled
     ]
+
+
+def compare_with_labels(
+    labelled: Sequence[LabelledConfiguration], computed: Sequence[Configuration], species: Sequence[str]
+) -> Comparison:
+    """Set what a potential gave for labelled configurations, in their order, beside their labels."""
+    return compare_labels(as_configurations(labelled, species), computed, species)

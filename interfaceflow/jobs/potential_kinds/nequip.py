@@ -18,10 +18,9 @@ from interfaceflow.core.labelled import LabelledConfiguration
 from interfaceflow.core.progress import progress_reporter
 from interfaceflow.datasets.vacuum import has_vacuum
 from interfaceflow.dynamics.pair_style import GradeSource, PairStyle
-from interfaceflow.jobs.potential_kinds.kind import RunChoices, as_configurations
+from interfaceflow.jobs.potential_kinds.kind import RunChoices, compare_with_labels
 from interfaceflow.jobs.wiring import Category
 from interfaceflow.jobs.workspace import Workspace
-from interfaceflow.potentials.evaluation import compare_labels
 from interfaceflow.potentials.external.lammps_commands import (
     PER_ATOM_GRADE,
     external_commands,
@@ -244,7 +243,7 @@ def _file(reference: FileRef) -> ModelFile:
 
 
 def _errors(model: NequIPModel, labelled: Sequence[LabelledConfiguration], species: Sequence[str]) -> FitErrors:
-    return compare_labels(as_configurations(labelled, species), _compute(model, labelled, species), species).errors
+    return compare_with_labels(labelled, _compute(model, labelled, species), species).errors
 
 
 def _compute(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from interfaceflow.core.errors import CalculationError, UserInputError
 from interfaceflow.core.labelled import LabelledConfiguration
 from interfaceflow.jobs.reference.makers import Frame, ReferenceMakers
+from interfaceflow.reference.labels import bare_configuration
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 
 if TYPE_CHECKING:
@@ -121,12 +122,7 @@ def label_of(
     source, trajectory, temperature_K
         As in `LabelledConfiguration`.
     """
-    labelled = atoms.copy()
-    labelled.calc = None
-    labelled.set_constraint()
-    labelled.info = {}
-    for name in ("momenta", "initial_magmoms", "initial_charges"):
-        labelled.arrays.pop(name, None)
+    labelled = bare_configuration(atoms)
     labelled.set_cell(frame.atoms.cell)
     labelled.positions = frame.atoms.positions
     return LabelledConfiguration(

@@ -13,13 +13,11 @@ from interfaceflow.core.formats.labelled_file import read_labelled, write_labell
 from interfaceflow.core.labelled import LabelledConfiguration
 from interfaceflow.core.progress import progress_reporter
 from interfaceflow.jobs.reference.calculation import CALCULATION_FOLDER, calculate, label_of
-from interfaceflow.jobs.reference.makers import makers_of, runs_as_jobs
+from interfaceflow.jobs.reference.makers import check_configuration, makers_of, runs_as_jobs
 from interfaceflow.jobs.wiring import wire
 from interfaceflow.jobs.workspace import Workspace, load_structure
-from interfaceflow.reference.engines import engine_of
-from interfaceflow.reference.engines.engine import check_request
 from interfaceflow.reference.labelling import LabelRequest, label_configurations
-from interfaceflow.reference.labels import reason_to_quarantine
+from interfaceflow.reference.labels import part_labels
 from interfaceflow.reference.levels_of_theory import packages_of
 from interfaceflow.reference.quarantine import check_quarantined_share
 from interfaceflow.schemas.datasets import QuarantinedLabel
@@ -143,8 +141,7 @@ def label_jobs(requests: Sequence[LabelRequest], level: LevelOfTheory, workspace
     """
     makers = makers_of(level)
     for request in requests:
-        check_request(engine_of(level), request.atoms, request.source)
-        makers.check(request.atoms, request.source)
+        check_configuration(makers, level, request.atoms, request.source)
     return [
         wire(
             label_configuration(
@@ -172,12 +169,10 @@ def sort_out(
     for calculation in calculations:
         if calculation.reason is not None:
             quarantined.append(QuarantinedLabel(source=calculation.source, reason=calculation.reason))
-        for label in read_labelled(calculation.labels.path()) if calculation.labels is not None else []:
-            reason = reason_to_quarantine(label)
-            if reason is None:
-                trusted.append(label)
-            else:
-                quarantined.append(QuarantinedLabel(source=label.source, reason=reason))
+        if calculation.labels is not None:
+            good, bad = part_labels(read_labelled(calculation.labels.path()))
+            trusted += good
+            quarantined += bad
     return trusted, quarantined
 
 

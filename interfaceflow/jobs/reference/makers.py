@@ -17,6 +17,8 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from interfaceflow.reference.engines import engine_of
+from interfaceflow.reference.engines.engine import check_request
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 from interfaceflow.schemas.structures import FreeAxes
 
@@ -174,3 +176,15 @@ def makers_of(level: LevelOfTheory) -> ReferenceMakers:
     module, name = _MAKERS[level.physics.engine]
     found = getattr(import_module(f"interfaceflow.jobs.reference.{module}"), name)
     return cast(ReferenceMakers, found(level))
+
+
+def check_configuration(makers: ReferenceMakers, level: LevelOfTheory, atoms: Atoms, source: str) -> None:
+    """Refuse what the engine of a level of theory, or its program here, cannot compute; before any job is made.
+
+    Raises
+    ------
+    UserInputError
+        As `interfaceflow.reference.engines.engine.check_request` and `ReferenceMakers.check`.
+    """
+    check_request(engine_of(level), atoms, source)
+    makers.check(atoms, source)

@@ -15,12 +15,10 @@ from interfaceflow.core.files import FileRef, project_root
 from interfaceflow.core.formats.labelled_file import write_labelled
 from interfaceflow.jobs.reference.calculation import CALCULATION_FOLDER, calculate, label_of
 from interfaceflow.jobs.reference.labels import failed_calculation
-from interfaceflow.jobs.reference.makers import Frame, Segment, makers_of
+from interfaceflow.jobs.reference.makers import Frame, Segment, check_configuration, makers_of
 from interfaceflow.jobs.wiring import wire
 from interfaceflow.jobs.workspace import Workspace, load_structure
 from interfaceflow.reference.dynamics import FRICTION_PER_FS, SamplingTask, heat
-from interfaceflow.reference.engines import engine_of
-from interfaceflow.reference.engines.engine import check_request
 from interfaceflow.reference.levels_of_theory import packages_of
 from interfaceflow.schemas.level_of_theory import LevelOfTheory
 from interfaceflow.schemas.reference import CalculationDoc, SegmentTask
@@ -111,8 +109,7 @@ def segment_jobs(
     """
     makers = makers_of(level)
     for task in tasks:
-        check_request(engine_of(level), task.atoms, task.name)
-        makers.check(task.atoms, task.name)
+        check_configuration(makers, level, task.atoms, task.name)
     jobs = []
     for task in tasks:
         start = task.atoms.copy()
